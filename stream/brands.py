@@ -1,0 +1,62 @@
+"""Brands as a user writes them in `ronzio.toml`: names to look for, products, competitors."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from stream.settings import Settings
+
+
+def slug(name: str) -> str:
+    """An id from a name: ASCII letters, digits and hyphens, lower case ("Caffè Aurora" -> "caffe-aurora")."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "brand"
+
+
+class Named(Settings):
+    """Something to look for. A keyword matches whole words, without regard to case or accents, also behind an Italian
+    elision (l'Aurora, dell’Aurora) and as #hashtag or @handle; `exact` matches only as written; a text in which an
+    `exclude` word occurs does not match, and neither does a keyword inside an excluded phrase."""
+
+    name: str = Field(min_length=1)
+    id: str = ""
+    keywords: tuple[str, ...] = ()  # none given: the name itself
+    exact: tuple[str, ...] = ()  # case and accents count: "TIM"
+    exclude: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _fill(self) -> Named:
+        if not self.id:
+            object.__setattr__(self, "id", slug(self.name))
+        if not self.keywords and not self.exact:
+            object.__setattr__(self, "keywords", (self.name,))
+        return self
+
+    @field_validator("keywords", "exact", "exclude")
+    @classmethod
+    def _no_empty_words(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        for word in words:
+            if not any(ch.isalnum() for ch in word):
+                raise ValueError(f'"{word}" has no letter or digit to look for')
+        return words
+
+
+class Product(Named):
+    """A product of a brand. A text that names the product names the brand too, unless `needs_brand`."""
+
+    needs_brand: bool = False  # a common word ("Classica"): counts only where the brand is named as well
+
+
+class Brand(Named):
+    """One brand to watch. `role="competitor"` is compared with (share of voice) and never alerts."""
+
+    role: Literal["own", "competitor"] = "own"
+    language: Literal["it", "en"] = "it"  # of its mails
+    time_zone: str = "Europe/Rome"
+    products: tuple[Product, ...] = ()
+    competitors: tuple[str, ...] = ()  # ids or names of other brands in this file
+    alert_to: tuple[str, ...] = ()  # e-mail addresses; none: [mail] to

@@ -1,0 +1,172 @@
+"""The nouns that travel: what a source hands over, what a mention becomes, what a human says of it.
+
+Everything here is an immutable `msgspec.Struct` with a JSON form; the topics' schemas in `stream/schemas/`
+describe the same shapes for readers in other languages. Times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+Sentiment = Literal["positive", "neutral", "negative"]
+SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
+STATUSES = ("new", "open", "answered", "closed", "ignored")
+
+DateOrigin = Literal["stated", "zone-assumed", "fetched"]
+
+
+def mention_id(key: str) -> str:
+    """Identity of a mention: 20 hexadecimal digits (80 bits of BLAKE2b) of its key.
+
+    The key is the canonical URL, or `source-kind:native-id` where there is none. Equal keys are the same mention.
+    """
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def sort_key(published_at: datetime, identity: str) -> int:
+    """Total order of mentions by time: milliseconds since 1970 shifted left by 20 bits, plus 20 bits of the id.
+
+    Unique enough to page on (`search_after`) and exact to the millisecond. Never negative: times before 1970
+    count as 1970.
+    """
+    ms = max(0, int(published_at.timestamp() * 1000))
+    return ms << 20 | int(identity[:5], 16)
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a source hands over: one thing somebody published. Travels in `mentions.raw`, keyed by `id`.
+
+    `kind="tombstone"` says that the thing with this id is gone at its source and must go here too.
+    `backfill` marks history: it is stored and counted, and never alerts.
+    `text` and `title` are plain text, no markup. `date_origin` says where `published_at` comes from: `stated` by the
+    source, stated without a zone (`zone-assumed`), or missing or absurd, then `published_at` = `fetched_at` (`fetched`).
+    """
+
+    id: str
+    source: str  # the id of the configured source, e.g. "feed:acme-blog"
+    channel: str  # the kind of place: "feed", "site", "import", later "mastodon", "trustpilot", ...
+    fetched_at: datetime
+    published_at: datetime
+    date_origin: DateOrigin = "stated"
+    kind: Literal["upsert", "tombstone"] = "upsert"
+    url: str = ""
+    site: str = ""  # host the thing was published on, without "www."
+    title: str = ""
+    text: str = ""
+    author: str = ""
+    author_url: str = ""
+    language: str = ""  # what the source says; a hint
+    reach: int = 0  # followers, views or subscribers where the source tells; 0 = unknown
+    backfill: bool = False
+    extra: dict[str, str] = {}
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why one tag was given: `tag` such as "brand:acme", `by` in words a user reads, `confidence` in 0..1.
+
+    `start`/`end` are offsets in code points into `field` ("title" or "text"); both -1 where no span decided.
+    """
+
+    tag: str
+    by: str
+    confidence: float
+    field: str = "text"
+    start: int = -1
+    end: int = -1
+
+
+class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An item that names a brand, tagged. One document of the store; its JSON form is what is indexed and returned.
+
+    Fields without a default are always present in the JSON form; a field at its default ("" / 0 / empty) is left out,
+    so `exists` means "has one". `digest` identifies content + engine: equal digests = nothing to do.
+    """
+
+    id: str
+    source: str
+    channel: str
+    fetched_at: datetime
+    published_at: datetime
+    date_origin: DateOrigin
+    sort_key: int
+    language: str  # ISO 639-1, "und" where it cannot be said
+    brand: tuple[str, ...]
+    sentiment: Sentiment
+    score: float  # -1 (negative) .. 1 (positive)
+    confidence: float  # of the sentiment label, 0..1
+    status: str
+    reach: int
+    backfill: bool
+    engine: str  # version of the tagging that made this
+    digest: str
+    product: tuple[str, ...] = ()
+    topic: tuple[str, ...] = ()
+    department: tuple[str, ...] = ()
+    story: str = ""  # id of the first mention of the story this belongs to
+    url: str = ""
+    site: str = ""
+    title: str = ""
+    text: str = ""
+    author: str = ""
+    author_url: str = ""
+    assignee: str = ""
+    note: str = ""
+    why: tuple[Reason, ...] = ()
+    signature: str = ""  # near-duplicate signature, base64 of the engine's own; rebuilds the story window
+    extra: dict[str, str] = {}
+    edited: dict[str, str] = {}  # field -> "who, when" of human edits
+
+
+EDITABLE = ("status", "assignee", "note", "sentiment", "language", "brand", "product", "topic", "department")
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a human said. Travels in `mentions.edits`.
+
+    kind="edit": `changes` (field of EDITABLE -> value; lists for brand, product, topic, department) hold over
+    whatever the machine says, for ever, also when the mention arrives later, is tagged anew or rebuilt.
+    kind="erase": the mention with id `mention` goes and never comes back.
+    kind="erase-author": all mentions by `author` go and none ever comes back.
+    Keyed by `mention`, or by `author` for kind="erase-author".
+    """
+
+    id: str
+    at: datetime
+    by: str
+    kind: Literal["edit", "erase", "erase-author"] = "edit"
+    mention: str = ""
+    author: str = ""
+    changes: dict[str, str | list[str]] = {}
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stretch of time in which a brand or product got unusually much negative talk.
+
+    Counts are mentions per bucket of `bucket_seconds`; `expected` is the baseline's mean for that bucket.
+    """
+
+    id: str
+    brand: str
+    product: str = ""
+    state: Literal["open", "ended"] = "open"
+    started_at: datetime
+    peak_at: datetime
+    ended_at: datetime | None = None
+    updated_at: datetime
+    bucket_seconds: int
+    observed: int  # at the peak
+    expected: float  # at the peak
+    mentions: int  # negative mentions since the start
+    severity: int = 1  # rises when it worsens
+    story: str = ""  # the story most of it is about
+    topics: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()  # mention ids
+
+
+def utc_now() -> datetime:
+    """The present as an aware UTC datetime. Decisions take `now` as an argument instead; only edges call this."""
+    return datetime.now(UTC)
