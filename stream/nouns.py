@@ -167,6 +167,52 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     examples: tuple[str, ...] = ()  # mention ids
 
 
+class SourceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a source is doing and where it stopped: a record of kind "source", by the source's id.
+
+    `state` is the source's own; written only after the log has acknowledged the items that go with it.
+    """
+
+    id: str
+    name: str
+    channel: str
+    url: str = ""
+    health: Literal["waiting", "ok", "failing", "silent", "gone", "forbidden", "paused"] = "waiting"
+    due_at: datetime | None = None
+    last_try_at: datetime | None = None
+    last_ok_at: datetime | None = None
+    last_new_at: datetime | None = None
+    silent_since: datetime | None = None
+    fail_streak: int = 0
+    first_fail_at: datetime | None = None
+    error: str = ""  # the last one, in words a user reads; "" after a success
+    coverage: str = ""  # "covered", "gap", "not-measured"
+    coverage_note: str = ""
+    arrivals: tuple[datetime, ...] = ()  # when new items came, most recent last, at most 90 days
+    state: bytes = b""
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A mail to send: a record of kind "mail". Written in the same moment as what it tells of; sent from there.
+
+    `id` is derived from what it tells of ("incident-id/start"), so that it is never written twice.
+    """
+
+    id: str
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    html: str
+    language: str
+    created_at: datetime
+    due_at: datetime
+    attempts: int = 0
+    sent_at: datetime | None = None
+    given_up_at: datetime | None = None
+    error: str = ""
+    incident: str = ""
+
+
 def utc_now() -> datetime:
     """The present as an aware UTC datetime. Decisions take `now` as an argument instead; only edges call this."""
     return datetime.now(UTC)
