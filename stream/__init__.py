@@ -35,6 +35,7 @@ from stream.nouns import (
     sort_key,
     utc_now,
 )
+from stream.sqlite import Connection, DiskFull, connect, data_version, transaction
 
 __all__ = [
     "EDITABLE",
@@ -45,9 +46,11 @@ __all__ = [
     "TOPICS",
     "Batch",
     "Brand",
+    "Connection",
     "Consumer",
     "DateOrigin",
     "DeadLetter",
+    "DiskFull",
     "Edit",
     "Fenced",
     "Incident",
@@ -66,8 +69,11 @@ __all__ = [
     "SourceStatus",
     "Stored",
     "UnknownTopic",
+    "connect",
+    "data_version",
     "mention_id",
     "slug",
     "sort_key",
+    "transaction",
     "utc_now",
 ]
