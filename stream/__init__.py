@@ -1,6 +1,7 @@
 """The nouns that travel and the log they travel in."""
 
 from stream.brands import Brand, Product, slug
+from stream.embedded import open_log
 from stream.log import (
     EDITS,
     RAW,
@@ -72,6 +73,7 @@ __all__ = [
     "connect",
     "data_version",
     "mention_id",
+    "open_log",
     "slug",
     "sort_key",
     "transaction",
