@@ -36,7 +36,9 @@ from stream.nouns import (
     sort_key,
     utc_now,
 )
+from stream.settings import Settings
 from stream.sqlite import Connection, DiskFull, connect, data_version, transaction
+from stream.topics import Topic, examples, schema, topics
 
 __all__ = [
     "EDITABLE",
@@ -67,15 +69,20 @@ __all__ = [
     "Record",
     "Resume",
     "Sentiment",
+    "Settings",
     "SourceStatus",
     "Stored",
+    "Topic",
     "UnknownTopic",
     "connect",
     "data_version",
+    "examples",
     "mention_id",
     "open_log",
+    "schema",
     "slug",
     "sort_key",
+    "topics",
     "transaction",
     "utc_now",
 ]
