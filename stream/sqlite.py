@@ -73,9 +73,12 @@ def connect(path: Path) -> Connection:
         try:
             connection.path = path
             connection.lock = Path(f"{path}.lock").open("ab")  # noqa: SIM115 - closed by Connection.close
-            with connection.alone():
-                connection.execute(f"PRAGMA page_size={PAGE}")  # counts only before the first table
-                connection.execute("PRAGMA journal_mode=WAL")
+            if connection.execute("PRAGMA journal_mode").fetchone() != (
+                "wal",
+            ):  # new: else opening waits for no writer
+                with connection.alone():
+                    connection.execute(f"PRAGMA page_size={PAGE}")  # counts only before the first table
+                    connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA cache_size=-16000")
             connection.execute("PRAGMA wal_autocheckpoint=0")
