@@ -1,0 +1,91 @@
+"""The processes that `ronzio run` keeps running; each can also be started by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ronzio.context import load_settings, opened_index, opened_log, with_settings
+from ronzio.process import Stop, configure_logging
+
+if TYPE_CHECKING:
+    from ronzio.settings import RonzioSettings
+
+Work = Callable[["RonzioSettings", Stop], None]
+
+
+def _command(name: str, help_text: str, work: Work) -> click.Command:
+    @click.command(name, help=help_text)
+    @with_settings
+    def command(config: Path | None, demo: bool, data: Path | None) -> None:
+        stop = Stop.from_signals()
+        settings = load_settings(config, demo, data)
+        configure_logging(name, settings.data_dir)
+        work(settings, stop)
+
+    return command
+
+
+def _crawl(settings: RonzioSettings, stop: Stop) -> None:
+    from crawlers import build_sources, run_crawler
+
+    async def main() -> None:
+        with opened_log(settings) as log, opened_index(settings) as index:
+            sources = build_sources(settings.crawler, data_dir=settings.data_dir)
+            await run_crawler(sources, log, index.records, settings.crawler, stop.as_asyncio())
+
+    asyncio.run(main())
+
+
+def _work(settings: RonzioSettings, stop: Stop) -> None:
+    from enrichment import Enricher, run_worker
+
+    with opened_log(settings) as log, opened_index(settings) as index:
+        run_worker(log, index, Enricher(settings.brands, settings.enrichment), stop)
+
+
+def _index(settings: RonzioSettings, stop: Stop) -> None:
+    from index import open_upkeep
+
+    open_upkeep(settings.index_dir).run(stop)
+
+
+def _alert(settings: RonzioSettings, stop: Stop) -> None:
+    from alerts import run_alerts
+
+    with opened_index(settings) as index:
+        run_alerts(index, settings.brands, settings.alerts, settings.mail, stop)
+
+
+def _serve(settings: RonzioSettings, stop: Stop) -> None:
+    from dashboard import serve
+
+    serve(settings.data_dir, settings.brands, settings.dashboard, stop)
+
+
+def _demo_web(settings: RonzioSettings, stop: Stop) -> None:
+    from ronzio.demo import serve_web
+
+    async def main() -> None:
+        await serve_web(settings.data_dir, stop.as_asyncio())
+
+    asyncio.run(main())
+
+
+def _demo_mailbox(settings: RonzioSettings, stop: Stop) -> None:
+    from alerts import serve_mailbox
+
+    serve_mailbox(settings.mail.host, settings.mail.port, settings.data_dir / "mailbox", stop)
+
+
+crawler_command = _command("crawler", "Fetch the sources, for ever.", _crawl)
+worker_command = _command("worker", "Tag what was fetched, for ever.", _work)
+indexer_command = _command("indexer", "Make documents searchable, for ever.", _index)
+alerts_command = _command("alerts", "Watch for spikes and send mail, for ever.", _alert)
+dashboard_command = _command("dashboard", "Serve the pages, for ever.", _serve)
+demo_web_command = _command("demo-web", "Serve the demo's local web, for ever.", _demo_web)
+demo_mailbox_command = _command("demo-mailbox", "Take the demo's mail, for ever.", _demo_mailbox)

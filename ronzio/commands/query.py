@@ -1,0 +1,102 @@
+"""`ronzio query`: a question to the mentions, as a table, CSV, JSON lines or Parquet."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ronzio.context import load_settings, opened_index, with_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("table", "csv", "json", "parquet")
+
+
+@click.command("query")
+@click.argument("text", default="")
+@click.option("--since", default=None, help="From when: 30m, 24h, 7d, 2w, or a date.")
+@click.option("--until", default=None, help="Until when (not included); the same forms.")
+@click.option(
+    "--by", "by", multiple=True, help="Count by a field, or by minute, hour, day, week. Twice for two levels."
+)
+@click.option("--limit", type=click.IntRange(1), default=None, help="At most this many mentions [table: 20].")
+@click.option("--format", "-f", "form", type=click.Choice(FORMATS), default=None, help="[table; else by --out's name]")
+@click.option("--out", "-o", type=click.Path(path_type=Path), default=None, help="Write to this file.")
+@with_settings
+def query_command(
+    text: str, since: str | None, until: str | None, by: tuple[str, ...], limit: int | None, form: str | None,
+    out: Path | None, config: Path | None, demo: bool, data: Path | None,
+) -> None:  # fmt: skip
+    """Ask the mentions a question in Lucene syntax.
+
+    \b
+    ronzio query 'brand:acme AND sentiment:negative' --since 7d --by topic
+    ronzio query '"servizio clienti" AND lingua:it' --since 30d -o mentions.csv
+    """
+    import pandas as pd
+
+    from ronzio import client
+
+    form = form or _form_of(out)
+    if form == "parquet" and out is None:
+        raise click.UsageError("parquet needs a file: add --out FILE")
+    settings = load_settings(config, demo, data)
+    with opened_index(settings) as index:
+        try:
+            wanted = client.body(text, since=since, until=until)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--since/--until") from None
+        if by:
+            frame = client.grouped(index, wanted, by)
+        else:
+            shown = limit or (20 if form == "table" else None)
+            frame = pd.DataFrame(client.rows(index, wanted, shown), columns=list(client.COLUMNS))
+            if form == "table":
+                frame = frame[["published_at", "brand", "sentiment", "source", "title", "text"]]
+        _write(frame, form, out)
+        if form == "table" and not by:
+            click.echo(f"{len(frame)} of {index.count(wanted)} mentions", err=True)
+
+
+def _form_of(out: Path | None) -> str:
+    suffix = out.suffix.lstrip(".").lower() if out else "table"
+    return {"jsonl": "json", "pq": "parquet", "txt": "table"}.get(suffix, suffix if suffix in FORMATS else "csv")
+
+
+def _write(frame: pd.DataFrame, form: str, out: Path | None) -> None:
+    target: Any = out or sys.stdout
+    if form == "parquet":
+        frame.to_parquet(target, index=False)
+    elif form == "csv":
+        frame.to_csv(target, index=False)
+    elif form == "json":
+        frame.to_json(target, orient="records", lines=True, force_ascii=False, date_format="iso")
+    elif out:
+        out.write_text(frame.to_string(index=False) + "\n", "utf-8")
+    else:
+        _print_table(frame)
+
+
+def _print_table(frame: pd.DataFrame) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for column in frame.columns:
+        numeric = frame[column].dtype.kind in "if"
+        table.add_column(str(column), justify="right" if numeric else "left", max_width=60, no_wrap=column != "text")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(escape(_cell(value)) for value in row))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.2f}"
+    text = " ".join(str(value).split())
+    return text if len(text) <= 160 else text[:159] + "…"

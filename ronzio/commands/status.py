@@ -1,0 +1,76 @@
+"""`ronzio status`: how everything is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ronzio.context import load_settings, opened_index, opened_log, with_settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@with_settings
+def status_command(as_json: bool, config: Path | None, demo: bool, data: Path | None) -> None:
+    """What runs, how the sources are, whether the books balance, what waits."""
+    from ronzio.status import status
+
+    settings = load_settings(config, demo, data)
+    with opened_log(settings) as log, opened_index(settings) as index:
+        answer = status(log, index, settings.data_dir)
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False, indent=2, default=str))
+    else:
+        _print(answer)
+
+
+def _print(answer: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    running = [entry for entry in answer["processes"] if entry["running"]]
+    console.print(f"[bold]Processes[/] {', '.join(entry['name'] for entry in running) or 'none is running'}")
+    for entry in answer["processes"]:
+        if not entry["running"] or entry["restarts"]:
+            state = "running" if entry["running"] else "not running"
+            console.print(f"  {entry['name']}: {state}, started again {entry['restarts']} times")
+    fresh, waiting = answer["mentions"], answer["waiting"]
+    console.print(
+        f"[bold]Mentions[/] {fresh['documents']} kept, {fresh['searchable']} searchable; "
+        f"{waiting['mentions.raw']} fetched and waiting, {waiting['mentions.edits']} edits waiting"
+    )
+    mail = answer["mail"]
+    console.print(
+        f"[bold]Alerts[/] {len(answer['open_incidents'])} open; mails: {mail['sent']} sent, "
+        f"{mail['waiting']} waiting, {mail['given_up']} given up"
+    )
+    balanced = "they balance" if answer["balanced"] else "[red]THEY DO NOT BALANCE[/]"
+    console.print(f"[bold]Books[/] {balanced}")
+    console.print(_books(answer["books"], {entry["id"]: entry for entry in answer["sources"]}))
+    dead = sum(answer["dead_letters"].values())
+    if dead:
+        console.print(f'{dead} dead letters: "ronzio dead list" says why')
+
+
+def _books(entries: list[dict[str, Any]], sources: dict[str, dict[str, Any]]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    counts = ("fetched", "indexed", "duplicate", "not_a_mention", "dead", "erased", "waiting")
+    table = Table(box=None, header_style="bold")
+    table.add_column("source")
+    for name in counts:
+        table.add_column(name.replace("_", " "), justify="right")
+    table.add_column("health")
+    seen = {entry["source"] for entry in entries}
+    for entry in entries + [{"source": name} for name in sources if name not in seen]:
+        about = sources.get(entry["source"], {})
+        health = ": ".join(filter(None, (about.get("health", ""), about.get("error", ""))))
+        table.add_row(escape(entry["source"]), *(str(entry.get(name, 0)) for name in counts), escape(health))
+    return table

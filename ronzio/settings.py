@@ -1,0 +1,109 @@
+"""All settings, from one `ronzio.toml`: composed of each folder's own, validated once, immutable.
+
+Secrets never stand in the file: they come from the environment (RONZIO_MAIL_PASSWORD) or from a file it names.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from alerts import AlertSettings, MailSettings
+from crawlers import CrawlerSettings
+from dashboard import DashboardSettings
+from enrichment import EnrichmentSettings
+from stream import Brand, Settings, slug
+
+DEFAULT_FILE = Path("ronzio.toml")
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; the message names the file and, line by line, what is wrong and where."""
+
+
+class RonzioSettings(Settings):
+    """The whole of `ronzio.toml`."""
+
+    data_dir: Path = Path("ronzio-data")
+    partitions: int = Field(default=4, ge=1, le=256)  # of the log; fixed when it is first made
+    keep_log_days: int = Field(default=30, ge=1)
+    keep_mentions_days: int = Field(default=730, ge=1)
+    brands: tuple[Brand, ...] = Field(min_length=1)
+    crawler: CrawlerSettings = CrawlerSettings()
+    enrichment: EnrichmentSettings = EnrichmentSettings()
+    alerts: AlertSettings = AlertSettings()
+    mail: MailSettings = MailSettings()
+    dashboard: DashboardSettings = DashboardSettings()
+
+    @model_validator(mode="after")
+    def _brands_agree(self) -> RonzioSettings:
+        known: dict[str, str] = {}
+        for brand in self.brands:
+            if brand.id in known:
+                raise ValueError(f'brands: "{brand.name}" and "{known[brand.id]}" share the id "{brand.id}"')
+            known[brand.id] = brand.name
+        for brand in self.brands:
+            for rival in brand.competitors:
+                if rival not in known.values() and slug(rival) not in known:
+                    raise ValueError(f'brands: "{brand.name}" names the competitor "{rival}", which is no brand here')
+        return self
+
+    @property
+    def log_dir(self) -> Path:
+        return self.data_dir / "log"
+
+    @property
+    def index_dir(self) -> Path:
+        return self.data_dir / "index"
+
+
+def load(path: Path) -> RonzioSettings:
+    """Reads and validates `path`. A relative `data_dir` counts from the file's folder. Raises SettingsError."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise SettingsError(f'{path}: there is no such file. "ronzio init" writes one.') from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from None
+    return build(table, str(path), path.parent)
+
+
+def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> RonzioSettings:
+    """Validates what a file called `name` in `folder` says. Raises SettingsError."""
+    data = dict(table)
+    if "sources" in data:  # the file has [[sources]] at the top, where a user looks for them
+        data["crawler"] = {**data.get("crawler", {}), "sources": data.pop("sources")}
+    try:
+        settings = RonzioSettings.model_validate(data)
+    except ValidationError as error:
+        raise SettingsError("\n".join(f"{name}: {line}" for line in _lines(error))) from None
+    return settings.model_copy(update={"data_dir": (folder / settings.data_dir).absolute()})
+
+
+def _lines(error: ValidationError) -> Iterable[str]:
+    for part in error.errors():
+        where = _where(part["loc"])
+        message = part["msg"].removeprefix("Value error, ")
+        shown = part.get("input")
+        got = f" (got {shown!r})" if isinstance(shown, str | int | float | bool) else ""
+        yield f"{where + ': ' if where else ''}{message}{got}"
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    """("crawler", "sources", 1, "feed", "url") -> "sources[2].url": as a user counts, without our own tags."""
+    text = ""
+    parts = location[1:] if location[:2] == ("crawler", "sources") else location
+    for before, part in zip((None, *parts), parts, strict=False):
+        if isinstance(part, int):
+            text += f"[{part + 1}]"
+        elif not isinstance(before, int) or part not in ("feed", "site", "opml"):
+            text += f".{part}" if text else part
+    return text

@@ -1,0 +1,92 @@
+"""How everything is: processes, sources, books, what waits. One answer for `ronzio status` and whoever asks by JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from index import Index, Tally
+from stream import EDITS, RAW, TOPICS, Incident, Log, Mail, SourceStatus
+
+GROUP = "enrichment"
+
+
+class Books(msgspec.Struct, frozen=True):
+    """One source's account: fetched = indexed + duplicate + not_a_mention + dead + erased + waiting."""
+
+    source: str
+    fetched: int
+    tally: Tally
+
+    @property
+    def waiting(self) -> int:
+        """Fetched and not yet handled. Zero when nothing is behind; negative would mean books that do not balance."""
+        return self.fetched - self.tally.received
+
+
+def books(log: Log, index: Index) -> list[Books]:
+    """By source, busiest first. The tallies are read first: what is fetched meanwhile counts as waiting."""
+    tallies = index.books()
+    fetched = log.accounts(RAW)
+    names = sorted(set(tallies) | set(fetched), key=lambda name: (-fetched.get(name, 0), name))
+    return [Books(name, fetched.get(name, 0), tallies.get(name, Tally())) for name in names]
+
+
+def status(log: Log, index: Index, data_dir: Path) -> dict[str, Any]:
+    """Everything as JSON-ready values; times in ISO 8601."""
+    incidents = [msgspec.json.decode(record.body, type=Incident) for record in index.records.scan("incident")]
+    mails = [msgspec.json.decode(record.body, type=Mail) for record in index.records.scan("mail")]
+    account = books(log, index)
+    return {
+        "processes": processes(data_dir),
+        "mentions": index.fresh(),
+        "waiting": {topic: sum(log.lag(GROUP, topic).values()) for topic in (RAW, EDITS)},
+        "dead_letters": {topic: len(log.dead(topic, limit=1_000_000)) for topic in TOPICS},
+        "books": [
+            {
+                "source": entry.source,
+                "fetched": entry.fetched,
+                **msgspec.to_builtins(entry.tally),
+                "waiting": entry.waiting,
+            }
+            for entry in account
+        ],
+        "balanced": sum(entry.waiting for entry in account) == sum(log.lag(GROUP, RAW).values()),
+        "sources": [_source(record.body) for record in index.records.scan("source")],
+        "open_incidents": [msgspec.to_builtins(one) for one in incidents if one.state == "open"],
+        "mail": {
+            "sent": sum(mail.sent_at is not None for mail in mails),
+            "waiting": sum(mail.sent_at is None and mail.given_up_at is None for mail in mails),
+            "given_up": sum(mail.given_up_at is not None for mail in mails),
+        },
+    }
+
+
+def processes(data_dir: Path) -> list[dict[str, Any]]:
+    """What the supervisor last wrote, without those that are no longer there."""
+    try:
+        entries: list[dict[str, Any]] = json.loads((data_dir / "run" / "processes.json").read_text())
+    except FileNotFoundError:
+        return []
+    return [{**entry, "running": _alive(entry["pid"])} for entry in entries]
+
+
+def _alive(pid: int | None) -> bool:
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _source(body: bytes) -> dict[str, Any]:
+    entry = msgspec.to_builtins(msgspec.json.decode(body, type=SourceStatus))
+    return {key: value for key, value in entry.items() if key not in ("state", "arrivals")}
