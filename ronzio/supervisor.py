@@ -106,11 +106,13 @@ class Child:
                 os.killpg(self.process.pid, number)
 
     def close(self) -> None:
+        """Ends the process, if it has not, and whatever it may have left behind in its group."""
         self.signal(signal.SIGKILL)
         if self.process is not None:
             self.process.wait()
             if self.process.stdin is not None:
                 self.process.stdin.close()
+            self.process = None
 
 
 class Supervisor:
@@ -143,7 +145,7 @@ class Supervisor:
             child.start()
             self._write_state()
             code = await child.wait()
-            child.signal(signal.SIGKILL)  # what it may have left behind in its group
+            child.close()
             failures = 1 if time.time() - child.started_at > HEALTHY_AFTER else failures + 1
             child.restarts += 1
             pause = backoff(failures)
