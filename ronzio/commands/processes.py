@@ -50,8 +50,11 @@ def _work(settings: RonzioSettings, stop: Stop) -> None:
 
 def _index(settings: RonzioSettings, stop: Stop) -> None:
     from index import open_upkeep
+    from ronzio import housekeeping
 
+    tidying = housekeeping.start(settings, stop)
     open_upkeep(settings.index_dir).run(stop)
+    tidying.join(timeout=5)
 
 
 def _alert(settings: RonzioSettings, stop: Stop) -> None:

@@ -1,0 +1,68 @@
+"""`ronzio check`: is this configuration going to work?"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ronzio.context import load_settings, with_settings
+
+if TYPE_CHECKING:
+    from ronzio.settings import RonzioSettings
+
+
+@click.command("check")
+@click.option("--offline", is_flag=True, help="Only the file, not its sources.")
+@click.option("--mail", "address", metavar="ADDRESS", default=None, help="Send a test mail to ADDRESS.")
+@with_settings
+def check_command(offline: bool, address: str | None, config: Path | None, demo: bool, data: Path | None) -> None:
+    """Check ronzio.toml: unknown keys, sources that do not answer, and with --mail the mail settings.
+
+    Exit code 1 if anything is wrong.
+    """
+    settings = load_settings(config, demo, data)
+    own = [brand for brand in settings.brands if brand.role == "own"]
+    click.echo(
+        f"settings: good ({len(own)} brands, {len(settings.brands) - len(own)} competitors, "
+        f"{len(settings.crawler.sources)} sources)"
+    )
+    wrong = 0 if offline else asyncio.run(_sources(settings))
+    if not any(brand.alert_to for brand in own) and not settings.mail.to:
+        click.echo("mail: nobody gets the alerts: set [mail] to, or a brand's alert_to", err=True)
+    if address:
+        wrong += _mail(settings, address)
+    if wrong:
+        sys.exit(1)
+
+
+async def _sources(settings: RonzioSettings) -> int:
+    """Asks every source once, storing nothing. Answers how many did not answer."""
+    from crawlers import probe
+
+    wrong = 0
+    for source in settings.crawler.sources:
+        where = source.url
+        found = await probe(where, settings=settings.crawler, local=getattr(source, "local", False))
+        if found.errors and not found.items:
+            wrong += 1
+            click.echo(f"{where}: {found.errors[0].what}", err=True)
+        else:
+            broken = f", {len(found.errors)} of them broken: {found.errors[0].what}" if found.errors else ""
+            click.echo(f"{where}: {len(found.items)} items{broken}")
+    return wrong
+
+
+def _mail(settings: RonzioSettings, address: str) -> int:
+    from alerts import send_test_mail
+
+    try:
+        send_test_mail(settings.mail, address)
+    except OSError as error:  # smtplib's errors are OSErrors
+        click.echo(f"mail: {settings.mail.host}:{settings.mail.port} did not take the test mail: {error}", err=True)
+        return 1
+    click.echo(f"mail: {settings.mail.host} took a test mail for {address}")
+    return 0

@@ -1,0 +1,48 @@
+"""Drops what is older than the settings keep: records of the log, mentions of the store. Runs beside the indexer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ronzio.context import opened_index, opened_log
+from stream import TOPICS, utc_now
+
+if TYPE_CHECKING:
+    from index import Index
+    from ronzio.process import Stop
+    from ronzio.settings import RonzioSettings
+    from stream import Log
+
+logger = logging.getLogger(__name__)
+
+EVERY = 3600.0
+
+
+def tidy(log: Log, index: Index, settings: RonzioSettings, now: datetime) -> tuple[int, int]:
+    """Drops what is too old. Returns (records dropped from the log, mentions deleted)."""
+    records = sum(log.retain(topic, now - timedelta(days=settings.keep_log_days)) for topic in TOPICS)
+    mentions = index.retain(now - timedelta(days=settings.keep_mentions_days))
+    if records or mentions:
+        logger.info("dropped %d records and %d mentions", records, mentions, extra={"action": "retention"})
+    return records, mentions
+
+
+def start(settings: RonzioSettings, stop: Stop) -> threading.Thread:
+    """Tidies now and every hour, in a thread of its own, until `stop`. A failure is logged and tried again."""
+
+    def work() -> None:
+        while not stop():
+            try:
+                with opened_log(settings) as log, opened_index(settings) as index:
+                    tidy(log, index, settings, utc_now())
+            except Exception:
+                # A full disk or a locked file must not end the indexer; the next hour tries again.
+                logger.exception("retention failed; next try in an hour", extra={"action": "retention-failed"})
+            stop.wait(EVERY)
+
+    thread = threading.Thread(target=work, name="housekeeping", daemon=True)
+    thread.start()
+    return thread
