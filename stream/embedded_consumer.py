@@ -50,6 +50,7 @@ class EmbeddedConsumer:
 
     def commit(self, batch: Batch) -> None:
         """See `Consumer.commit`. Raises LogFull too."""
+        self._check_open()
         self._membership.beat()
         try:
             self._groups.commit(self.group, self._membership.member, batch)
@@ -75,9 +76,12 @@ class EmbeddedConsumer:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _settle_when_due(self) -> None:
+    def _check_open(self) -> None:
         if self._closed:
             raise LogError(f'this member of "{self.group}" is closed')
+
+    def _settle_when_due(self) -> None:
+        self._check_open()
         if time.monotonic() < self._next_tick:
             return
         claims = self._membership.settle()

@@ -20,9 +20,11 @@ _decode = msgspec.msgpack.Decoder(tuple[list[bytes], list[bytes]]).decode
 
 
 def rows(records: Sequence[Record]) -> Iterator[tuple[int, bytes]]:
-    """Cuts records into rows: (how many records, packed). In order, all of them."""
+    """Cuts records into rows: (how many records, packed). In order, all of them. Raises TypeError."""
     start = size = 0
     for end, record in enumerate(records, 1):
+        if type(record.key) is not bytes or type(record.value) is not bytes:
+            raise TypeError(f"key {record.key!r:.40}, value {record.value!r:.40}: expected bytes")  # else unreadable later
         size += len(record.key) + len(record.value)
         if size >= ROW_BYTES or end - start == ROW_RECORDS or end == len(records):
             yield end - start, pack(records[start:end])
