@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stream.assignment import assign
-from stream.log import Batch, Fenced, LogError
+from stream.log import Batch, Fenced, LogError, LogFull
 from stream.members import MemberFiles
 from stream.sqlite import Connection
 from stream.topic_file import open_file, writing
@@ -145,10 +145,12 @@ class Membership:
         return self._owned()
 
     def leave(self) -> None:
-        """Gives everything up at once."""
+        """Gives everything up at once. With no room to write that down, the others find out at their next look."""
         try:
             with writing(self._groups.db):
                 self._bury(self.member)
+        except LogFull as full:
+            logger.warning("left without saying so: %s", full, extra={"action": "left-unsaid"})
         finally:
             self._file.close()
 

@@ -24,7 +24,9 @@ def rows(records: Sequence[Record]) -> Iterator[tuple[int, bytes]]:
     start = size = 0
     for end, record in enumerate(records, 1):
         if type(record.key) is not bytes or type(record.value) is not bytes:
-            raise TypeError(f"key {record.key!r:.40}, value {record.value!r:.40}: expected bytes")  # else unreadable later
+            raise TypeError(
+                f"key {record.key!r:.40}, value {record.value!r:.40}: expected bytes"
+            )  # else unreadable later
         size += len(record.key) + len(record.value)
         if size >= ROW_BYTES or end - start == ROW_RECORDS or end == len(records):
             yield end - start, pack(records[start:end])
