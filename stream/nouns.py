@@ -7,7 +7,7 @@ describe the same shapes for readers in other languages. Times are aware UTC dat
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -33,7 +33,7 @@ def sort_key(published_at: datetime, identity: str) -> int:
     Unique enough to page on (`search_after`) and exact to the millisecond. Never negative: times before 1970
     count as 1970.
     """
-    ms = max(0, int(published_at.timestamp() * 1000))
+    ms = max(0, (published_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1))
     return ms << 20 | int(identity[:5], 16)
 
 

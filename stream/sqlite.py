@@ -80,6 +80,9 @@ def connect(path: Path) -> Connection:
                     connection.execute(f"PRAGMA page_size={PAGE}")  # counts only before the first table
                     connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(
+                "PRAGMA secure_delete=ON"
+            )  # what was erased is overwritten; the default differs by build
             connection.execute("PRAGMA cache_size=-16000")
             connection.execute("PRAGMA wal_autocheckpoint=0")
             connection.execute(f"PRAGMA journal_size_limit={WAL_LIMIT}")

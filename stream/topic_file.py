@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from stream.log import LogError, LogFull, Record, Stored
@@ -21,6 +21,7 @@ from stream.sqlite import Connection, DiskFull, connect, transaction
 
 logger = logging.getLogger(__name__)
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORMAT = 1
 SHIFT = 44  # bits of an offset: 17 million million records a partition
 LAST = (1 << SHIFT) - 1
@@ -75,8 +76,8 @@ def _format(connection: Connection) -> int:
 
 
 def milliseconds(at: datetime) -> int:
-    """Milliseconds since 1970 of an aware datetime."""
-    return int(at.timestamp() * 1000)
+    """Whole milliseconds since 1970 of an aware datetime, exactly (no float between)."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 class TopicFile:
