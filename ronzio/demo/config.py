@@ -20,7 +20,8 @@ def demo_config(*, web_port: int = WEB_PORT, mail_port: int = MAIL_PORT) -> dict
             _site(SITE, web_port),
         ],
         "crawler": {},
-        "alerts": {},
+        # short steps, so that the crisis is told within a minute of its beginning, and its end is seen too
+        "alerts": {"every": 5, "bucket_seconds": 15, "grace_seconds": 15, "history_days": 2, "quiet_minutes": 3},
         "mail": {
             "host": "127.0.0.1",
             "port": mail_port,

@@ -20,20 +20,10 @@ DC = "http://purl.org/dc/elements/1.1/"
 ROME = ZoneInfo("Europe/Rome")
 BROKEN_EVERY = 3  # of the Corriere's articles: beside the newest stands an entry nobody can use
 _DAYS = ("lun", "mar", "mer", "gio", "ven", "sab", "dom")
-_MONTHS = [
-    "gennaio",
-    "febbraio",
-    "marzo",
-    "aprile",
-    "maggio",
-    "giugno",
-    "luglio",
-    "agosto",
-    "settembre",
-    "ottobre",
-    "novembre",
-    "dicembre",
-]
+_MONTHS = (
+    *("gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno"),
+    *("luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre"),
+)
 
 for prefix, namespace in (("atom", ATOM), ("content", CONTENT), ("dc", DC)):
     ET.register_namespace(prefix, namespace)

@@ -33,8 +33,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int = 7
     history: float = 86_400.0
-    quiet: float = 1 / 40  # in the history, until `settled` seconds before the start
-    settled: float = 1_800.0
+    quiet: float = 1 / 60  # in the history, until `settled` seconds before the start
+    settled: float = 3_600.0
     calm: float = 1.0
     noise: float = 0.1  # share of comments that name no brand
     crisis_after: float = 75.0

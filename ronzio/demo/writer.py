@@ -10,6 +10,7 @@ import functools
 import random
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,7 +46,6 @@ def comment(
     Without a company it is about anything else.
     """
     texts = load(f"texts_{language}")
-    slots = _slots(rng, texts["words"], language, company, product)
     if company is None:
         sentences, closers = texts["noise"]["talk"], texts["closers"]["neutral"]
     else:
@@ -53,12 +53,19 @@ def comment(
         sentences = table["recovery"] if pool and sentiment == "positive" else table[sentiment]
         sentences = [sentence for sentence in sentences if ("{prod}" in sentence) == (product is not None)]
         closers = texts["closers"][sentiment]
-    core = rng.choice(sentences).format_map(slots)
-    with_opener, with_closer = rng.choices(((1, 1), (1, 0), (0, 1)), (5, 2, 3))[0]
-    text = f"{rng.choice(texts['openers']).format_map(slots)} {core}" if with_opener else core
-    if with_closer:
-        # other words than in the opening: "stamattina a Lecco" twice in one breath is no Italian
-        text = _join(rng, text, rng.choice(closers).format_map(_slots(rng, texts["words"], language, company, product)))
+
+    def part(choices: Sequence[str]) -> str:
+        # filled in anew for every part: "stamattina a Lecco" twice in one breath is no Italian
+        return rng.choice(choices).format_map(_slots(rng, texts["words"], language, company, product))
+
+    text = part(sentences)
+    opener, aside, closer = rng.choices(((1, 1, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1)), (3, 2, 3, 2))[0]
+    if opener:
+        text = f"{part(texts['openers'])} {text}"
+    if aside:
+        text = f"{text}{'' if text.endswith('?') else '.'} {part(texts['asides'])}"
+    if closer:
+        text = _join(rng, text, part(closers))
     if company is not None and rng.random() < 0.12:
         text = f"{text} {rng.choice('#@')}{company.name}"
     return sentence_case(text) if rng.random() < 0.85 else text
