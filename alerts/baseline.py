@@ -1,0 +1,77 @@
+"""What is usual for a series of counts: the mean expected for its newest buckets, and how much such sums scatter.
+
+In: counts per bucket, oldest first, and which of them are known. Out: plain numbers for the sum over the `window`
+buckets that follow. Nothing here knows time zones: the season is the time of day in UTC, which moves against local
+time by one hour twice a year, as much as the stretch that is averaged.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+DAY = 86_400
+_RECENT = 3 * 3600  # seconds: the level right now
+_AROUND = 1800  # seconds before and after the same time of day that make up the season
+_FEWEST_DAYS = 3  # below that there is no season and no record
+_FEWEST_SUMS = 20  # of windows, to measure their scatter
+_PRIOR = 1.0  # mentions assumed beyond those seen: how unsure a mean over few mentions is
+_CLIP = 0.98  # earlier spikes must not raise what is usual: counts above this quantile are taken for it
+
+
+def expected(counts: Floats, known: Bools, seconds: int, window: int) -> float:
+    """The mean of the next `window` buckets: the largest of the last three hours, the last day and the season."""
+    seen = int(known.sum())
+    spans = (max(1, _RECENT // seconds), DAY // seconds)
+    rates = [_winsorised_mean(counts[-span:][known[-span:]]) for span in spans]
+    # One mention more, spread over the history: a series without any negative talk still has a rate.
+    return window * max(*rates, _season(counts, known, seconds, window), _PRIOR / (seen + 1))
+
+
+def dispersion(counts: Floats, known: Bools, window: int) -> float:
+    """d of variance = mean + d * mean^2: scatter beyond Poisson's by moments, plus how unsure the mean itself is.
+
+    Season is not taken out of the scatter, which makes it larger: on the careful side.
+    """
+    unsure = 1.0 / (_PRIOR + float(counts[known].sum()))
+    sums = np.asarray(_known_sums(counts, known, window, window))
+    if len(sums) < _FEWEST_SUMS:
+        return unsure
+    sums = np.minimum(sums, np.quantile(sums, 0.99))
+    mean = float(sums.mean())
+    return unsure + (max(0.0, (float(sums.var()) - mean) / mean**2) if mean > 0 else 0.0)
+
+
+def record(counts: Floats, known: Bools, seconds: int, window: int) -> float:
+    """The sum that 999 of 1,000 stretches of `window` buckets stayed at or below; 0 with less than three days."""
+    sums = _known_sums(counts, known, window, 1)
+    return float(np.quantile(sums, 0.999)) if len(sums) * seconds >= _FEWEST_DAYS * DAY else 0.0
+
+
+def _winsorised_mean(values: Floats) -> float:
+    return float(np.minimum(values, np.quantile(values, _CLIP)).mean()) if len(values) else 0.0
+
+
+def _season(counts: Floats, known: Bools, seconds: int, window: int) -> float:
+    """Mean per bucket around this time of day on the days before, the fullest day left out; 0 with too few days."""
+    day, around = DAY // seconds, max(1, _AROUND // seconds)
+    rates = []
+    for back in range(len(counts) + window // 2 - day, -1, -day):
+        part = slice(max(0, back - around), back + around + 1)
+        if known[part].sum() >= around:
+            rates.append(float(counts[part][known[part]].mean()))
+    return float(np.mean(sorted(rates)[:-1])) if len(rates) >= _FEWEST_DAYS else 0.0
+
+
+def _known_sums(counts: Floats, known: Bools, window: int, step: int) -> Floats:
+    """Sums over `window` neighbours that are all known, every `step`-th, the newest included."""
+    totals, seen = (np.concatenate(([0.0], np.cumsum(values))) for values in (counts, known))
+    sums, whole = totals[window:] - totals[:-window], seen[window:] - seen[:-window]
+    if not len(sums):
+        return np.empty(0)
+    first = (len(sums) - 1) % step
+    chosen: Floats = sums[first::step][whole[first::step] == window]
+    return chosen
