@@ -26,6 +26,7 @@ def subject(
         return ""
     if place.id == "pareri":
         about = product.settings["name"] if product else company.name if company else "Varie"
-        return f"{about}: {rng.choice(_STARS[sentiment])} stelle su 5"
+        stars = rng.choice(_STARS[sentiment])
+        return f"{about}: {stars} {'stella' if stars == 1 else 'stelle'} su 5"
     threads: list[str] = load(f"texts_{place.language}")["threads"][company.domain if company else "other"]
     return rng.choice(threads)
