@@ -1,5 +1,11 @@
 """The searchable store of mentions and the application's small records."""
 
+from pathlib import Path
+
+from index.fields import FIELDS
+from index.highlight import highlights
+from index.lucene import parse_query
+from index.overlay import BadEdit
 from index.store import (
     BadQuery,
     Conflict,
@@ -15,6 +21,8 @@ from index.store import (
 )
 
 __all__ = [
+    "FIELDS",
+    "BadEdit",
     "BadQuery",
     "Conflict",
     "Index",
@@ -26,4 +34,22 @@ __all__ = [
     "Tally",
     "Upkeep",
     "Written",
+    "highlights",
+    "open_index",
+    "open_upkeep",
+    "parse_query",
 ]
+
+
+def open_index(directory: Path) -> Index:
+    """The store in `directory`, made if it is not there. Raises StoreFull, OSError."""
+    from index.embedded import EmbeddedIndex
+
+    return EmbeddedIndex(directory)
+
+
+def open_upkeep(directory: Path) -> Upkeep:
+    """The work that keeps the store in `directory` searchable; run it in one process."""
+    from index.upkeep import EmbeddedUpkeep
+
+    return EmbeddedUpkeep(directory)

@@ -1,0 +1,153 @@
+"""The fields of the store: their kinds, the names people type for them, and the values people type in them.
+
+`FIELDS` is what may be asked for; the searchable view is laid out from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Final, Literal
+
+from index.store import BadQuery
+
+Kind = Literal["keyword", "text", "date", "integer", "number", "boolean"]
+
+FIELDS: Final[dict[str, Kind]] = {
+    "id": "keyword",
+    "url": "keyword",
+    "brand": "keyword",
+    "product": "keyword",
+    "topic": "keyword",
+    "department": "keyword",
+    "source": "keyword",
+    "channel": "keyword",
+    "site": "keyword",
+    "author": "keyword",
+    "language": "keyword",
+    "sentiment": "keyword",
+    "status": "keyword",
+    "assignee": "keyword",
+    "story": "keyword",
+    "date_origin": "keyword",
+    "engine": "keyword",
+    "title": "text",
+    "text": "text",
+    "published_at": "date",
+    "fetched_at": "date",
+    "sort_key": "integer",
+    "reach": "integer",
+    "score": "number",
+    "confidence": "number",
+    "backfill": "boolean",
+}
+
+TYPED = ("title", "text")  # where a word typed without a field is looked for
+UNGROUPED = frozenset({"id", "url"})  # one value per mention: nothing to group by, so no column is kept for them
+LOWER_CASE = frozenset(
+    {"brand", "product", "topic", "department", "channel", "site", "language", "sentiment", "status", "date_origin"}
+)
+
+ALIASES: Final[dict[str, str]] = {
+    "marca": "brand",
+    "marchio": "brand",
+    "prodotto": "product",
+    "argomento": "topic",
+    "tema": "topic",
+    "reparto": "department",
+    "ufficio": "department",
+    "fonte": "source",
+    "canale": "channel",
+    "sito": "site",
+    "autore": "author",
+    "lingua": "language",
+    "lang": "language",
+    "sentimento": "sentiment",
+    "umore": "sentiment",
+    "stato": "status",
+    "assegnatario": "assignee",
+    "assegnato": "assignee",
+    "storia": "story",
+    "titolo": "title",
+    "testo": "text",
+    "data": "published_at",
+    "date": "published_at",
+    "published": "published_at",
+    "pubblicato": "published_at",
+    "raccolto": "fetched_at",
+    "fetched": "fetched_at",
+    "portata": "reach",
+    "seguaci": "reach",
+    "punteggio": "score",
+    "fiducia": "confidence",
+    "storico": "backfill",
+    "indirizzo": "url",
+}
+
+VALUES: Final[dict[str, dict[str, str]]] = {
+    "sentiment": {
+        "negativo": "negative",
+        "negativa": "negative",
+        "positivo": "positive",
+        "positiva": "positive",
+        "neutro": "neutral",
+        "neutra": "neutral",
+        "neutrale": "neutral",
+    },
+    "status": {
+        "nuovo": "new",
+        "nuova": "new",
+        "aperto": "open",
+        "aperta": "open",
+        "risposto": "answered",
+        "risposta": "answered",
+        "chiuso": "closed",
+        "chiusa": "closed",
+        "ignorato": "ignored",
+        "ignorata": "ignored",
+    },
+    "language": {
+        "italiano": "it",
+        "italian": "it",
+        "inglese": "en",
+        "english": "en",
+        "francese": "fr",
+        "french": "fr",
+        "tedesco": "de",
+        "german": "de",
+        "spagnolo": "es",
+        "spanish": "es",
+    },
+    "backfill": {"sì": "true", "si": "true", "yes": "true", "vero": "true", "no": "false", "falso": "false"},
+}
+
+
+def kind_of(field: object, column: int = 0) -> Kind:
+    """The kind of a field by its own name. Raises BadQuery naming the nearest field."""
+    kind = FIELDS.get(field) if isinstance(field, str) else None
+    if kind is None:
+        raise BadQuery(unknown_field(str(field), tuple(FIELDS)), column)
+    return kind
+
+
+def field_named(name: str, column: int = 0) -> str:
+    """The field meant by a typed name: its own name or an alias, in any case. Raises BadQuery naming the nearest."""
+    lowered = name.lower()
+    field = lowered if lowered in FIELDS else ALIASES.get(lowered)
+    if field is None:
+        raise BadQuery(unknown_field(name, (*FIELDS, *ALIASES)), column)
+    return field
+
+
+def value_typed(field: str, value: str) -> str:
+    """The stored value meant by a typed one: `negativo` is `negative`, `Acme` is the brand `acme`."""
+    known = VALUES.get(field, {}).get(value.lower())
+    if known is not None:
+        return known
+    return value.lower() if field in LOWER_CASE else value
+
+
+def unknown_field(name: str, known: tuple[str, ...]) -> str:
+    """The sentence that says so, with the nearest known name if one is near."""
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    hint = f'; did you mean "{near[0]}"?' if near else f"; fields are {', '.join(FIELDS)}"
+    return f'unknown field "{name}"{hint}'

@@ -1,0 +1,62 @@
+"""What humans said, laid over what the machine says.
+
+In: the machine's mention and every edit of it. Out: the mention as it is shown, searched and counted. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC
+from typing import Any, Final
+
+import msgspec
+
+from index.store import IndexFailure
+from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, Mention
+
+LISTS: Final = ("brand", "product", "topic", "department")
+SCORES: Final = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
+
+
+class BadEdit(IndexFailure):
+    """The edit names a field that humans may not change, or a value that the field cannot have."""
+
+    def __init__(self, edit: Edit, problem: str) -> None:
+        super().__init__(f"edit {edit.id} of mention {edit.mention}: {problem}")
+        self.edit = edit.id
+
+
+def checked(edit: Edit) -> dict[str, Any]:
+    """The changes of an edit in the mention's own types. Raises BadEdit."""
+    return {field: _value(edit, field, value) for field, value in edit.changes.items()}
+
+
+def _value(edit: Edit, field: str, value: str | list[str]) -> Any:
+    if field not in EDITABLE:
+        raise BadEdit(edit, f'"{field}" cannot be edited; {", ".join(EDITABLE)} can')
+    if field in LISTS:
+        values = [value] if isinstance(value, str) else value
+        return tuple(dict.fromkeys(each for each in values if each))
+    if not isinstance(value, str):
+        raise BadEdit(edit, f'"{field}" is one value, not a list')
+    allowed = {"sentiment": SENTIMENTS, "status": STATUSES}.get(field)
+    if allowed is not None and value not in allowed:
+        raise BadEdit(edit, f'"{field}" is one of {", ".join(allowed)}, not "{value}"')
+    if field == "language" and not value:
+        raise BadEdit(edit, '"language" cannot be empty; "und" says that it is unknown')
+    return value
+
+
+def overlaid(mention: Mention, edits: Iterable[Edit]) -> Mention:
+    """The mention with all edits applied in the order of their times (then ids): the last word on a field counts."""
+    changes: dict[str, Any] = {}
+    edited: dict[str, str] = {}
+    for edit in sorted(edits, key=lambda each: (each.at, each.id)):
+        for field, value in checked(edit).items():
+            changes[field] = value
+            edited[field] = f"{edit.by}, {edit.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if not edited:
+        return mention
+    if "sentiment" in changes:
+        changes |= {"confidence": 1.0, "score": SCORES[changes["sentiment"]]}
+    return msgspec.structs.replace(mention, **changes, edited=edited)
