@@ -35,18 +35,14 @@ def normal(mention: Mention) -> Mention:
     """The mention itself, or a copy with what the view could not hold put right.
 
     An absurd or naive `published_at` gives way to `fetched_at` and `date_origin` says so. Raises ValueError where
-    `fetched_at` is absurd too or a list is no list: that is a mistake of the program, not of the source.
+    `fetched_at` is absurd: that is a mistake of the program, not of the source.
     """
     changes: dict[str, object] = {}
+    if not _sane(mention.fetched_at):
+        raise ValueError(f"mention {mention.id}: fetched_at {mention.fetched_at!r} is no aware date from 1970 to 2200")
     if not _sane(mention.published_at):
-        if not _sane(mention.fetched_at):
-            raise ValueError(
-                f"mention {mention.id}: fetched_at {mention.fetched_at!r} is no aware date from 1970 to 2200"
-            )
         moment = mention.fetched_at
         changes |= {"published_at": moment, "date_origin": "fetched", "sort_key": sort_key(moment, mention.id)}
-    elif not _sane(mention.fetched_at):
-        raise ValueError(f"mention {mention.id}: fetched_at {mention.fetched_at!r} is no aware date from 1970 to 2200")
     elif not 0 <= mention.sort_key <= _GREATEST:
         changes["sort_key"] = sort_key(mention.published_at, mention.id)
     if not -1.0 <= mention.score <= 1.0:
