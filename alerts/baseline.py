@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 DAY = 86_400
-_RECENT = 3 * 3600  # seconds: the level right now
+_RECENT = 36  # buckets: the level right now (three hours of five minutes)
 _AROUND = 1800  # seconds before and after the same time of day that make up the season
 _FEWEST_DAYS = 3  # below that there is no season and no record
 _FEWEST_SUMS = 20  # of windows, to measure their scatter
@@ -23,10 +23,9 @@ _CLIP = 0.98  # earlier spikes must not raise what is usual: counts above this q
 
 
 def expected(counts: Floats, known: Bools, seconds: int, window: int) -> float:
-    """The mean of the next `window` buckets: the largest of the last three hours, the last day and the season."""
+    """The mean of the next `window` buckets: the largest of the last 36, the last day's and the season's."""
     seen = int(known.sum())
-    spans = (max(1, _RECENT // seconds), DAY // seconds)
-    rates = [_winsorised_mean(counts[-span:][known[-span:]]) for span in spans]
+    rates = [_winsorised_mean(counts[-span:][known[-span:]]) for span in (_RECENT, DAY // seconds)]
     # One mention more, spread over the history: a series without any negative talk still has a rate.
     return window * max(*rates, _season(counts, known, seconds, window), _PRIOR / (seen + 1))
 

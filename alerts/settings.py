@@ -68,7 +68,9 @@ class MailSettings(Settings):
     @classmethod
     def _no_password_in_the_file(cls, data: object) -> object:
         if isinstance(data, dict) and isinstance(data.get("password"), str):
-            raise ValueError(f'"password" does not belong in the file: set {PASSWORD_VARIABLE}, or name a password_file')
+            raise ValueError(
+                f'"password" does not belong in the file: set {PASSWORD_VARIABLE}, or name a password_file'
+            )
         return data
 
     @field_validator("to")
