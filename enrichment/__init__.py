@@ -1,0 +1,24 @@
+"""Which brand, in which language, how it is meant, about what, and of which story: the worker and its parts."""
+
+from enrichment.sentiment import Judgement, Passage, SentimentEngine
+from enrichment.settings import EnrichmentSettings
+from enrichment.stories import Stories
+from enrichment.tagger import Enricher, Rejected
+from enrichment.topics import TopicRule, TopicsError, load_topics
+from enrichment.worker import GROUP, TooManyDead, run_worker
+
+__all__ = [
+    "GROUP",
+    "Enricher",
+    "EnrichmentSettings",
+    "Judgement",
+    "Passage",
+    "Rejected",
+    "SentimentEngine",
+    "Stories",
+    "TooManyDead",
+    "TopicRule",
+    "TopicsError",
+    "load_topics",
+    "run_worker",
+]

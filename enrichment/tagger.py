@@ -1,0 +1,200 @@
+"""The enricher: records of `mentions.raw` in, tagged mentions (or why there is none) out, in batches.
+
+One record's content never raises: what cannot be read is `Rejected("dead")`. The enricher remembers words, nothing of
+the mentions: the same record gives the same mention, whatever came before it. Stories, which need memory, are stories.py's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+import xxhash
+
+from enrichment.brands import BrandRules, Naming
+from enrichment.decoding import Unreadable, decode
+from enrichment.keywords import Hit, KeywordMatcher
+from enrichment.language import LanguageModel
+from enrichment.sentiment import Judgement, LexiconEngine, Passage, SentimentEngine
+from enrichment.settings import EnrichmentSettings
+from enrichment.signatures import signatures
+from enrichment.tokens import Tokens
+from enrichment.topics import TopicRules, load_topics
+from enrichment.why import Why
+from stream import Brand, Item, Mention, sort_key
+
+RULES_VERSION: Final = 1  # rises when the same words and rules would be tagged otherwise
+_MASK: Final = 0xE000  # brand n is masked by this letter + n in what sentiment, language and stories see
+_MASKS: Final = 0xF8FF - _MASK + 1
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that is no mention. `kind`: names no brand, cannot be read, or says that the thing with this id is gone.
+
+    `id` and `source` are "" where they could not be read.
+    """
+
+    kind: Literal["not-a-mention", "dead", "tombstone"]
+    reason: str  # in words a user reads
+    id: str = ""
+    source: str = ""
+
+
+class _Named(NamedTuple):
+    """An item that names a brand, on its way."""
+
+    place: int  # in the batch
+    item: Item
+    naming: Naming
+    topic_hits: list[Hit]
+    tokens: list[str]
+
+
+class Enricher:
+    """Tags mentions by `brands`. `engine` names brands, topics, words and rules: it changes when any of them does.
+
+    Not thread-safe. Building takes some 1.5 s and 150 MB. Raises TopicsError.
+    """
+
+    def __init__(
+        self, brands: Sequence[Brand], settings: EnrichmentSettings, sentiment: SentimentEngine | None = None
+    ) -> None:
+        self.settings = settings
+        self.repaired = 0  # records read although their JSON held half characters
+        self._brands = BrandRules(brands)
+        self._topics = TopicRules(load_topics(settings.topics_file))
+        self._matcher = KeywordMatcher([*self._brands.keywords, *self._topics.keywords])
+        self._brand_keywords = len(self._brands.keywords)
+        self._languages = LanguageModel(settings.languages)
+        self._tokens = Tokens(self._languages)
+        self._sentiment = sentiment or LexiconEngine()
+        self._why = Why(self._brands, self._topics)
+        masks = {brand.id: chr(_MASK + number % _MASKS) for number, brand in enumerate(brands)}
+        self._masks = [masks[self._brands.brand_of(keyword)] for keyword in range(self._brand_keywords)]
+        self.engine = self._version(brands)
+
+    def _version(self, brands: Sequence[Brand]) -> str:
+        parts = [
+            str(RULES_VERSION),
+            self._sentiment.version,
+            *(brand.model_dump_json() for brand in brands),
+            *(rule.model_dump_json() for rule in self._topics.rules),
+            *self.settings.languages,
+        ]
+        return f"r{RULES_VERSION}-{hashlib.blake2b(chr(0).join(parts).encode(), digest_size=5).hexdigest()}"
+
+    def tag(self, values: Sequence[bytes]) -> list[Mention | Rejected]:
+        """One answer for each record, in order. Batches of 32 and more cost a quarter of records one by one."""
+        answers: list[Mention | Rejected | None] = [None] * len(values)
+        named: list[_Named] = []
+        for place, value in enumerate(values):
+            found = self._look(place, value)
+            if isinstance(found, Rejected):
+                answers[place] = found
+            else:
+                named.append(found)
+        if named:
+            for one, mention in zip(named, self._mentions(named), strict=True):
+                answers[one.place] = mention
+        return [answer for answer in answers if answer is not None]
+
+    def _look(self, place: int, value: bytes) -> _Named | Rejected:
+        try:
+            item, repaired = decode(value)
+        except Unreadable as error:
+            return Rejected(kind="dead", reason=error.reason, id=error.id, source=error.source)
+        self.repaired += repaired
+        if item.kind == "tombstone":
+            return Rejected(kind="tombstone", reason="gone at its source", id=item.id, source=item.source)
+        text = f"{item.title}\n\n{item.text}" if item.title else item.text
+        brand_hits: list[Hit] = []
+        topic_hits: list[Hit] = []
+        first_topic = self._brand_keywords
+        for hit in self._matcher.find(text):
+            if hit[0] < first_topic:
+                brand_hits.append(hit)
+            else:
+                topic_hits.append(hit)
+        naming = self._brands.decide(brand_hits)
+        if not naming.brands:
+            reason = "a word that excludes it stands in it" if brand_hits else "names none of the brands"
+            return Rejected(kind="not-a-mention", reason=reason, id=item.id, source=item.source)
+        return _Named(place, item, naming, topic_hits, self._masked(text, naming.hits).split())
+
+    def _masked(self, text: str, hits: Sequence[Hit]) -> str:
+        """The text with a letter instead of each brand name, and with HTML entities spelled out."""
+        pieces = []
+        end = 0
+        for hit in sorted(hits, key=_by_start) if len(hits) > 1 else hits:
+            if hit.start >= end:
+                pieces.append(text[end : hit.start])
+                pieces.append(self._masks[hit.keyword])
+            elif hit.end <= end:
+                continue
+            end = hit.end
+        pieces.append(text[end:])
+        masked = "".join(pieces)
+        return html.unescape(masked) if "&" in masked else masked
+
+    def _mentions(self, named: Sequence[_Named]) -> list[Mention]:
+        sums = self._tokens.add_up([one.tokens for one in named])
+        languages = self._languages.decide(sums.scores, sums.words, [one.item.language for one in named])
+        judged = self._sentiment.judge(
+            [Passage(one.tokens, language) for one, (language, _) in zip(named, languages, strict=True)]
+        )
+        marks = signatures(sums.hashes, sums.starts)
+        return [
+            self._mention(one, language, judgement, mark)
+            for one, language, judgement, mark in zip(named, languages, judged, marks, strict=True)
+        ]
+
+    def _mention(self, one: _Named, language: tuple[str, float], judgement: Judgement, signature: str) -> Mention:
+        item, naming = one.item, one.naming
+        shift = self._brand_keywords
+        topics = self._topics.decide(
+            [Hit(keyword - shift, start, end) for keyword, start, end in one.topic_hits], language[0]
+        )
+        return Mention(
+            id=item.id,
+            source=item.source,
+            channel=item.channel,
+            fetched_at=item.fetched_at,
+            published_at=item.published_at,
+            date_origin=item.date_origin,
+            sort_key=sort_key(item.published_at, item.id),
+            language=language[0],
+            brand=naming.brands,
+            product=naming.products,
+            topic=tuple(topic.rule.id for topic in topics),
+            department=tuple(dict.fromkeys(topic.rule.department for topic in topics)),
+            sentiment=judgement.label,
+            score=judgement.score,
+            confidence=judgement.confidence,
+            status="new",
+            reach=item.reach,
+            backfill=item.backfill,
+            engine=self.engine,
+            digest=self._digest(item),
+            url=item.url,
+            site=item.site,
+            title=item.title,
+            text=item.text,
+            author=item.author,
+            author_url=item.author_url,
+            why=self._why.reasons(item, naming, topics, language, judgement),
+            signature=signature,
+            extra=item.extra,
+        )  # fmt: skip
+
+    def _digest(self, item: Item) -> str:
+        """Equal for equal content tagged by equal rules. A time that only says when we fetched is no content."""
+        stated = "" if item.date_origin == "fetched" else str(item.published_at)
+        content = (self.engine, item.title, item.text, item.url, item.author, stated)
+        return xxhash.xxh3_128_hexdigest("\0".join(content).encode())
+
+
+def _by_start(hit: Hit) -> tuple[int, int]:
+    return hit.start, -hit.end

@@ -1,0 +1,129 @@
+"""Topics: what a mention is about and which department should know. Rules from a TOML file in, topics with spans out."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from pydantic import Field, ValidationError, field_validator
+
+from enrichment.keywords import Hit, Keyword
+from stream import Settings
+
+NAME_LANGUAGES: Final = ("it", "en")
+_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SURE: Final = (0.6, 0.75, 0.85, 0.9)  # confidence by the number of different keywords found
+
+
+class TopicsError(ValueError):
+    """The topics file cannot be used; the message names the file and what is wrong."""
+
+
+class TopicRule(Settings):
+    """One [[topic]] of the file. See `topics.toml`, which explains itself."""
+
+    id: str
+    department: str
+    name: dict[str, str] = Field(default_factory=dict)
+    it: tuple[str, ...] = ()
+    en: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
+
+    @field_validator("id", "department")
+    @classmethod
+    def _is_a_slug(cls, value: str) -> str:
+        if not _ID.fullmatch(value):
+            raise ValueError(f'"{value}" is no id: small letters, digits and hyphens, such as "customer-care"')
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _in_known_languages(cls, names: dict[str, str]) -> dict[str, str]:
+        for language in names:
+            if language not in NAME_LANGUAGES:
+                raise ValueError(f'name in "{language}"; known are {", ".join(NAME_LANGUAGES)}')
+        return names
+
+    @field_validator("it", "en", "any")
+    @classmethod
+    def _can_be_found(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        for word in words:
+            if sum(map(str.isalnum, word)) < (3 if "*" in word else 1):
+                raise ValueError(f'"{word}" is too short to look for')
+        return words
+
+
+class Topic(NamedTuple):
+    """A topic found: its rule, how sure, and the hits that decided."""
+
+    rule: TopicRule
+    confidence: float
+    hits: tuple[Hit, ...]
+
+
+def load_topics(path: Path | None = None) -> tuple[TopicRule, ...]:
+    """The topics of a file, or those that come with Ronzio. Raises TopicsError."""
+    name = str(path) if path else "topics.toml"
+    try:
+        text = path.read_text("utf-8") if path else files("enrichment").joinpath("topics.toml").read_text("utf-8")
+        document = tomllib.loads(text)
+    except OSError as error:
+        raise TopicsError(f"{name}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TopicsError(f"{name}: {error}") from error
+    if unknown := set(document) - {"topic"}:
+        raise TopicsError(f'{name}: unknown key "{min(unknown)}"; known is [[topic]]')
+    return tuple(_rule(name, number, table) for number, table in enumerate(_unique(name, document), 1))
+
+
+def _unique(name: str, document: Mapping[str, Any]) -> Sequence[Any]:
+    tables = document.get("topic", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise TopicsError(f"{name}: topics are written as [[topic]]")
+    ids = [table.get("id") for table in tables]
+    for id in ids:
+        if ids.count(id) > 1:
+            raise TopicsError(f'{name}: topic "{id}" is there twice')
+    return tables
+
+
+def _rule(name: str, number: int, table: dict[str, Any]) -> TopicRule:
+    try:
+        return TopicRule(**table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        which = f'topic "{table["id"]}"' if "id" in table else f"topic number {number}"
+        raise TopicsError(f"{name}: {which}: {where + ': ' if where else ''}{first['msg']}") from error
+
+
+class TopicRules:
+    """The topics' keywords, and what their hits mean in a text of some language."""
+
+    def __init__(self, rules: Sequence[TopicRule]) -> None:
+        self.rules = tuple(rules)
+        self.keywords: list[Keyword] = []
+        self._not_in: list[str] = []  # the language of texts in which the keyword does not count
+        for number, rule in enumerate(self.rules):
+            for words, not_in in ((rule.it, "en"), (rule.en, "it"), (rule.any, "")):
+                self.keywords += [Keyword(number, word) for word in words]
+                self._not_in += [not_in] * len(words)
+
+    def decide(self, hits: Sequence[Hit], language: str) -> list[Topic]:
+        """Topics in the order of the rules. `hits` hold only keywords of these rules."""
+        by_rule: dict[int, list[Hit]] = {}
+        for hit in hits:
+            if self._not_in[hit.keyword] != language:
+                by_rule.setdefault(self.keywords[hit.keyword].owner, []).append(hit)
+        return [
+            Topic(self.rules[number], _confidence(found), tuple(found)) for number, found in sorted(by_rule.items())
+        ]
+
+
+def _confidence(hits: Sequence[Hit]) -> float:
+    different = len({hit.keyword for hit in hits})
+    return _SURE[min(different, len(_SURE)) - 1]

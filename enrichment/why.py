@@ -1,0 +1,86 @@
+"""Why a mention was tagged as it was: decisions in, one `Reason` for each tag and each span that decided out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from enrichment.brands import BrandRules, Naming
+from enrichment.keywords import Hit, Keyword
+from enrichment.sentiment import Judgement
+from enrichment.topics import Topic, TopicRules
+from stream import Item, Reason
+
+SHOWN: Final = 8  # spans told for a tag; a long article can name a brand a hundred times
+_FEW_LETTERS: Final = 3
+
+
+class Why:
+    """Words and confidences are prepared once for each keyword."""
+
+    def __init__(self, brands: BrandRules, topics: TopicRules) -> None:
+        self._brands = [
+            (brands.tag_of(number), f"brand:{brands.brand_of(number)}", f'keyword "{keyword.text}"', _sureness(keyword))
+            for number, keyword in enumerate(brands.keywords)
+        ]
+        self._topics = [f'keyword "{keyword.text}"' for keyword in topics.keywords]
+
+    def reasons(
+        self, item: Item, naming: Naming, topics: Sequence[Topic], language: tuple[str, float], judgement: Judgement
+    ) -> tuple[Reason, ...]:
+        """All of them, brands and products first."""
+        title = len(item.title)
+        found = self._of_names(naming.hits, title)
+        for topic in topics:
+            tag = f"topic:{topic.rule.id}"
+            for hit in topic.hits[:SHOWN]:
+                found.append(_spanned(tag, self._topics[hit.keyword], topic.confidence, hit, title))
+        for department, rule_ids in _departments(topics).items():
+            by = f"topic {', '.join(rule_ids)}"
+            sure = max(topic.confidence for topic in topics if topic.rule.department == department)
+            found.append(Reason(tag=f"department:{department}", by=by, confidence=sure))
+        found.append(Reason(tag=f"sentiment:{judgement.label}", by=judgement.by, confidence=judgement.confidence))
+        hint = f', the source says "{item.language}"' if item.language else ""
+        found.append(Reason(tag=f"language:{language[0]}", by=f"words{hint}", confidence=language[1]))
+        return tuple(found)
+
+    def _of_names(self, hits: Iterable[Hit], title: int) -> list[Reason]:
+        found: list[Reason] = []
+        told: Counter[str] = Counter()
+        by_product: list[tuple[str, str, float, Hit]] = []
+        for hit in hits:
+            tag, brand, by, sure = self._brands[hit.keyword]
+            told[tag] += 1
+            if told[tag] <= SHOWN:
+                found.append(_spanned(tag, by, sure, hit, title))
+            if tag != brand:
+                by_product.append((brand, f"product {tag.partition(':')[2]}", sure, hit))
+        for brand, by, sure, hit in by_product:
+            if not told[brand]:  # named by its products only
+                told[brand] += 1
+                found.append(_spanned(brand, by, sure, hit, title))
+        return found
+
+
+def _sureness(keyword: Keyword) -> float:
+    """Of a name's tag: longer names and names found as written mean something else less often."""
+    if keyword.exact or " " in keyword.text.strip():
+        return 0.97
+    return 0.75 if len(keyword.text) <= _FEW_LETTERS else 0.9
+
+
+def _departments(topics: Sequence[Topic]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for topic in topics:
+        found.setdefault(topic.rule.department, []).append(topic.rule.id)
+    return found
+
+
+def _spanned(tag: str, by: str, confidence: float, hit: Hit, title: int) -> Reason:
+    """`hit` in title + two line ends + text, or in the text alone where there is no title."""
+    if not title:
+        return Reason(tag=tag, by=by, confidence=confidence, start=hit.start, end=hit.end)
+    if hit.end <= title:
+        return Reason(tag=tag, by=by, confidence=confidence, field="title", start=hit.start, end=hit.end)
+    return Reason(tag=tag, by=by, confidence=confidence, start=hit.start - title - 2, end=hit.end - title - 2)

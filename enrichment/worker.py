@@ -1,0 +1,227 @@
+"""The worker: follows `mentions.raw` and `mentions.edits`, and puts what they mean into the store.
+
+Documents, books and the position go into the store in one unit, so a worker killed at any moment goes on exactly where
+its documents end. What cannot be used is buried among the dead letters before the position moves past it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+
+from enrichment.stories import Stories
+from enrichment.tagger import Enricher, Rejected
+from index import BadEdit, Index, StoreFull, Tally
+from stream import EDITS, RAW, Batch, Consumer, DeadLetter, Edit, Fenced, Log, LogFull, Mention, Position, utc_now
+from stream import Stored as StoredRecord
+
+logger = logging.getLogger(__name__)
+
+GROUP: Final = "enrichment"
+POLL: Final = 0.5  # seconds; how soon `stop` is seen
+FEW: Final = 32  # records; batches below cost twice as much each, so it is worth waiting for company
+COMPANY: Final = 0.02  # seconds waited then
+RETRY: Final = 5.0  # seconds between two tries while the disk is full
+_STEP: Final = 0.1  # seconds between two looks at `stop` meanwhile
+_Answer = TypeVar("_Answer")
+
+
+class TooManyDead(Exception):
+    """So many records in a row could not be used that the fault must lie with the program or the source, not with them."""
+
+
+class Stopped(Exception):
+    """The worker was told to stop while it waited."""
+
+
+def run_worker(
+    log: Log, index: Index, enricher: Enricher, stop: Callable[[], bool], *, batch: int | None = None
+) -> None:
+    """Works until `stop()`. Raises TooManyDead; nothing of the batch in which that happens is buried or passed over.
+
+    `batch`: records at most in one go; the settings' if None.
+    """
+    worker = _Worker(log, index, enricher, stop)
+    worker.restore()
+    size = batch or enricher.settings.batch
+    with log.consumer(GROUP, (RAW, EDITS), resume=index.resume) as consumer:
+        while not stop():
+            batches = consumer.poll(size, POLL)
+            try:
+                worker.handle(consumer, batches)
+            except Stopped:
+                return
+            if 0 < sum(len(one.records) for one in batches) < FEW:
+                time.sleep(COMPANY)
+
+
+class _Worker:
+    """What `run_worker` does with batches; holds the window of stories and the run of dead letters."""
+
+    def __init__(self, log: Log, index: Index, enricher: Enricher, stop: Callable[[], bool]) -> None:
+        self._log = log
+        self._index = index
+        self._enricher = enricher
+        self._stop = stop
+        self._stories = Stories(enricher.settings.story_window)
+        self._dead_in_a_row = 0
+        self._edits = msgspec.json.Decoder(Edit)
+
+    def restore(self) -> None:
+        """Makes the window of stories from what is stored: what a fenced or killed worker saw does not count."""
+        size = self._enricher.settings.story_window
+        self._stories = Stories(size)
+        self._stories.restore(self._index.recent(size))
+        extra = {"action": "stories-restored", "mentions": len(self._stories)}
+        logger.info("stories restored from %d mentions", len(self._stories), extra=extra)
+
+    def handle(self, consumer: Consumer, batches: Sequence[Batch]) -> None:
+        """Each batch is its own unit: one that is fenced off does not hold the others up."""
+        for one in batches:
+            try:
+                if one.topic == RAW:
+                    self._raw(one)
+                else:
+                    self._human(one)
+                self._patiently(lambda one=one: consumer.commit(one))  # type: ignore[misc]
+            except Fenced as error:
+                extra = {"action": "batch-dropped", "topic": one.topic, "partition": one.partition}
+                logger.info("another worker has taken over: %s", error, extra=extra)
+                self.restore()
+
+    # -- mentions.raw -------------------------------------------------------------------------------------------------
+    def _raw(self, batch: Batch) -> None:
+        tagged = self._enricher.tag([record.value for record in batch.records])
+        letters = [
+            _letter(batch, record, one.source, one.reason)
+            for record, one in zip(batch.records, tagged, strict=True)
+            if isinstance(one, Rejected) and one.kind == "dead"
+        ]
+        self._count_dead([isinstance(one, Rejected) and one.kind == "dead" for one in tagged], letters)
+        mentions, gone, tallies = _sorted_out(tagged)
+        stories = self._stories.assign([one.id for one in mentions], [one.signature for one in mentions])
+        mentions = [
+            msgspec.structs.replace(one, story=story) for one, story in zip(mentions, stories, strict=True)
+        ]  # fmt: skip
+        if letters:
+            self._patiently(lambda: self._log.bury(letters))
+        if gone:
+            self._patiently(lambda: self._index.delete(gone))
+        self._patiently(lambda: self._index.write(mentions, tallies=tallies, position=_position(batch)))
+
+    # -- mentions.edits -----------------------------------------------------------------------------------------------
+    def _human(self, batch: Batch) -> None:
+        edits: list[tuple[StoredRecord, Edit]] = []
+        letters: list[DeadLetter] = []
+        for record in batch.records:
+            try:
+                edits.append((record, self._edits.decode(record.value)))
+            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+                letters.append(_letter(batch, record, "", f"not an edit: {error}"))
+        try:
+            self._bury_edits(batch, len(edits), letters)
+            self._patiently(lambda: self._index.edit([edit for _, edit in edits], position=_position(batch)))
+        except BadEdit:
+            self._one_by_one(batch, edits)
+
+    def _one_by_one(self, batch: Batch, edits: Sequence[tuple[StoredRecord, Edit]]) -> None:
+        """After a bad edit refused the whole batch. An edit applied twice counts once, so a kill in between is harmless."""
+        letters = []
+        for record, edit in edits:
+            try:
+                self._patiently(lambda edit=edit: self._index.edit([edit]))  # type: ignore[misc]
+            except BadEdit as error:
+                letters.append(_letter(batch, record, "", str(error)))
+        self._bury_edits(batch, len(edits) - len(letters), letters)
+        self._patiently(lambda: self._index.edit([], position=_position(batch)))
+
+    def _bury_edits(self, batch: Batch, good: int, letters: list[DeadLetter]) -> None:
+        self._count_dead([True] * len(letters) + [False] * good, letters)
+        if letters:
+            self._patiently(lambda: self._log.bury(letters))
+
+    # -- both ---------------------------------------------------------------------------------------------------------
+    def _count_dead(self, dead: Sequence[bool], letters: Sequence[DeadLetter]) -> None:
+        most = self._enricher.settings.max_dead_in_a_row
+        run = self._dead_in_a_row
+        for one in dead:
+            run = run + 1 if one else 0
+            if run >= most:
+                last = letters[-1]
+                raise TooManyDead(
+                    f"{run} records in a row could not be used; stopped before {last.topic} partition {last.partition} "
+                    f'offset {letters[0].offset}. The last reason: "{last.reason}". Nothing of them is lost; if they are '
+                    "really to be set aside, raise enrichment.max_dead_in_a_row"
+                )
+        self._dead_in_a_row = run
+        for letter in letters:
+            extra = {"action": "dead-letter", "topic": letter.topic, "source": letter.source}
+            logger.warning(
+                "%s partition %d offset %d: %s",
+                letter.topic,
+                letter.partition,
+                letter.offset,
+                letter.reason,
+                extra=extra,
+            )
+
+    def _patiently(self, work: Callable[[], _Answer]) -> _Answer:
+        """Tries again while the disk is full. Raises Stopped."""
+        while True:
+            try:
+                return work()
+            except (LogFull, StoreFull) as error:
+                extra = {"action": "disk-full"}
+                logger.error("%s; trying again every %.0f s until there is room", error, RETRY, extra=extra)
+            until = time.monotonic() + RETRY
+            while time.monotonic() < until:
+                if self._stop():
+                    raise Stopped
+                time.sleep(_STEP)
+
+
+def _sorted_out(tagged: Sequence[Mention | Rejected]) -> tuple[list[Mention], list[str], Mapping[str, Tally]]:
+    """Mentions to write, ids to delete before, and the books of the rest.
+
+    What is gone again within the batch is not written; it and the tombstones are accounted for as erased.
+    """
+    last_gone = {
+        one.id: place for place, one in enumerate(tagged) if isinstance(one, Rejected) and one.kind == "tombstone"
+    }
+    mentions: list[Mention] = []
+    counts: Counter[tuple[str, str]] = Counter()
+    for place, one in enumerate(tagged):
+        if isinstance(one, Rejected):
+            counts[one.source, {"not-a-mention": "not_a_mention", "dead": "dead"}.get(one.kind, "erased")] += 1
+        elif last_gone.get(one.id, -1) > place:
+            counts[one.source, "erased"] += 1
+        else:
+            mentions.append(one)
+    tallies = {
+        source: Tally(**{kind: count for (of, kind), count in counts.items() if of == source})
+        for source in {source for source, _ in counts}
+    }
+    return mentions, list(last_gone), tallies
+
+
+def _position(batch: Batch) -> Position:
+    return Position(GROUP, batch.topic, batch.partition, batch.epoch, batch.next_offset)
+
+
+def _letter(batch: Batch, record: StoredRecord, source: str, reason: str) -> DeadLetter:
+    return DeadLetter(
+        topic=batch.topic,
+        partition=batch.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        source=source,
+        reason=reason,
+        consumer=GROUP,
+        at=utc_now(),
+    )
