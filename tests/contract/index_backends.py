@@ -113,7 +113,9 @@ def mention(number: int, **changes: Any) -> Mention:
     return msgspec.structs.replace(plain, **changes)
 
 
-def edit(number: int, changes: dict[str, str | list[str]], *, minute: int = 0, name: str = "", by: str = "anna") -> Edit:
+def edit(
+    number: int, changes: dict[str, str | list[str]], *, minute: int = 0, name: str = "", by: str = "anna"
+) -> Edit:
     """A human's edit of the mention `number`, `minute` minutes after START."""
     at = START + timedelta(minutes=minute)
     id = mention(number).id

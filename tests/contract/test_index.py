@@ -49,7 +49,9 @@ def test_a_store_never_written_to_finds_nothing(index: Index) -> None:
         "hits": {"total": {"value": 0, "relation": "eq"}, "max_score": None, "hits": []},
         "aggregations": {"brands": {"doc_count_error_upper_bound": 0, "sum_other_doc_count": 0, "buckets": []}},
     }
-    assert list(index.scan(ALL)) == [] and index.count(ALL) == 0 and index.books() == {} and index.get(["nothing"]) == []
+    assert (
+        list(index.scan(ALL)) == [] and index.count(ALL) == 0 and index.books() == {} and index.get(["nothing"]) == []
+    )
 
 
 def test_another_process_sees_it(stores: Stores, index: Index) -> None:
@@ -115,7 +117,12 @@ def test_an_edit_shows_at_once_and_is_searchable(index: Index) -> None:
     settled(index)
     index.edit([edit(1, {"status": "answered", "assignee": "bruno", "note": "fatto", "topic": ["price", "hr"]})])
     body = one(index, 1)
-    assert (body["status"], body["assignee"], body["note"], body["topic"]) == ("answered", "bruno", "fatto", ["price", "hr"])
+    assert (body["status"], body["assignee"], body["note"], body["topic"]) == (
+        "answered",
+        "bruno",
+        "fatto",
+        ["price", "hr"],
+    )
     assert body["edited"] == dict.fromkeys(("status", "assignee", "note", "topic"), "anna, 2026-03-02T09:00:00Z")
     settled(index)
     assert found(index, {"term": {"topic": "hr"}}) == found(index, {"term": {"assignee": "bruno"}}) == ids([1])
@@ -148,7 +155,10 @@ def test_an_edit_waits_for_its_mention(index: Index) -> None:
 
 
 def test_the_last_word_counts_whatever_order_it_comes_in(index: Index) -> None:
-    first, second = edit(1, {"status": "open", "note": "a"}, minute=1), edit(1, {"status": "closed"}, minute=2, by="bruno")
+    first, second = (
+        edit(1, {"status": "open", "note": "a"}, minute=1),
+        edit(1, {"status": "closed"}, minute=2, by="bruno"),
+    )
     index.write([mention(1)])
     index.edit([second])
     index.edit([first])
@@ -195,7 +205,14 @@ def test_erasing_what_is_not_there_yet_refuses_it(index: Index) -> None:
 
 
 def test_an_erased_author_goes_everywhere_and_never_comes_back(index: Index) -> None:
-    index.write([mention(1), mention(2, author="MARIA ROSSI", channel="import"), mention(3, author="Luigi"), mention(4, author="")])
+    index.write(
+        [
+            mention(1),
+            mention(2, author="MARIA ROSSI", channel="import"),
+            mention(3, author="Luigi"),
+            mention(4, author=""),
+        ]
+    )
     settled(index)
     index.edit([erase_author("Maria Rossi")])
     assert found(settled(index), ALL) == ids([4, 3])
@@ -243,7 +260,9 @@ def test_the_former_owner_is_fenced_and_nothing_of_its_call_is_stored(stores: St
         index.edit([erase(1)], position=at(2))
     with pytest.raises(Fenced):
         index.resume(at(0))
-    assert index.write([mention(3)], position=at(9, partition=1)).outcomes == ["indexed"], "another partition is another matter"
+    assert index.write([mention(3)], position=at(9, partition=1)).outcomes == ["indexed"], (
+        "another partition is another matter"
+    )
     new.write([mention(4)], position=at(2, epoch=2))
     assert found(settled(index), ALL) == ids([4, 3, 1])
     assert index.books() == {"feed:one": Tally(indexed=3)}
