@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index import BadQuery, parse_query
+from index import FIELDS, BadQuery, parse_query
+from index.fields import ALIASES
 from index.queries import Translator
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -84,10 +87,7 @@ MEANINGS: dict[str, dict[str, Any]] = {
     "Perch*": some({"wildcard": {"title": {"value": "perch*"}}}, {"wildcard": {"text": {"value": "perch*"}}}),
     "brand:*": {"exists": {"field": "brand"}},
     "_exists_:prodotto": {"exists": {"field": "product"}},
-    "pacho~": some(
-        {"fuzzy": {f: {"value": "pacho", "fuzziness": "AUTO"}} for f in ["title"]},
-        {"fuzzy": {"text": {"value": "pacho", "fuzziness": "AUTO"}}},
-    ),
+    "pacho~": some(*({"fuzzy": {field: {"value": "pacho", "fuzziness": "AUTO"}}} for field in ("title", "text"))),
     "text:pacho~1": {"fuzzy": {"text": {"value": "pacho", "fuzziness": 1}}},
     "reach:>=500": {"range": {"reach": {"gte": 500}}},
     "reach:500": term("reach", 500),
@@ -148,50 +148,9 @@ def test_a_mistake_is_named_with_its_column(text: str) -> None:
 
 
 PIECES = st.sampled_from(
-    [
-        "brand:",
-        "text:",
-        "reach:",
-        "data:",
-        "_exists_:",
-        "*",
-        "?",
-        "~",
-        "^",
-        '"',
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        " TO ",
-        " AND ",
-        " OR ",
-    ]
-    + [
-        " NOT ",
-        "-",
-        "+",
-        "!",
-        "<",
-        ">=",
-        "\\",
-        "/",
-        "'",
-        "’",
-        ":",
-        "https://a.b/c",
-        " ",
-        "acme",
-        "1",
-        "-2.5",
-        "now-7d",
-        "😀",
-        "\ud800",
-        "\x00",
-        "à",
-    ]
+    ["brand:", "text:", "reach:", "data:", "_exists_:", "*", "?", "~", "^", '"', "(", ")", "[", "]", "{", "}"]
+    + [" TO ", " AND ", " OR ", " NOT ", "-", "+", "!", "<", ">=", "\\", "/", "'", "’", ":", "https://a.b/c"]
+    + [" ", "acme", "1", "-2.5", "now-7d", "😀", "\ud800", "\x00", "à"]
 )
 
 
@@ -220,3 +179,16 @@ def test_any_text_in_quotes_is_text(text: str) -> None:
         for quote in "“”„‟«»″":
             plain = plain.replace(quote, '"')
         assert body == {"match_phrase": {"text": plain}}
+
+
+def test_every_example_of_the_docs_can_be_run() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "query.md").read_text("utf-8")
+    examples = re.findall(r"^\| `([^`]+)` \|", docs.partition("## The bodies")[0], re.MULTILINE)
+    assert len(examples) > 25
+    for example in examples:
+        Translator(NOW).query(parse_query(example.replace("\\|", "|")))
+
+
+def test_the_docs_name_every_field_and_alias() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "query.md").read_text("utf-8")
+    assert [name for name in (*FIELDS, *ALIASES) if f"`{name}`" not in docs] == []
