@@ -31,17 +31,25 @@ def expected(counts: Floats, known: Bools, seconds: int, window: int) -> float:
 
 
 def dispersion(counts: Floats, known: Bools, window: int) -> float:
-    """d of variance = mean + d * mean^2: scatter beyond Poisson's by moments, plus how unsure the mean itself is.
+    """d of variance = mean + d * mean^2: scatter beyond Poisson's, plus how unsure the mean itself is.
 
-    Season is not taken out of the scatter, which makes it larger: on the careful side.
+    Measured on sums against the mean of the 36 buckets before each, so that neither the season nor a lasting change of
+    level counts as scatter: the expected mean follows those.
     """
     unsure = 1.0 / (_PRIOR + float(counts[known].sum()))
-    sums = np.asarray(_known_sums(counts, known, window, window))
-    if len(sums) < _FEWEST_SUMS:
+    totals, seen = (np.concatenate(([0.0], np.cumsum(values))) for values in (counts, known))
+    ends = np.arange(len(counts), _RECENT + window - 1, -window)
+    starts = ends - window
+    whole = seen[ends] - seen[starts - _RECENT] == window + _RECENT
+    if whole.sum() < _FEWEST_SUMS:
         return unsure
+    sums = (totals[ends] - totals[starts])[whole]
+    means = (totals[starts] - totals[starts - _RECENT])[whole] * (window / _RECENT)
     sums = np.minimum(sums, np.quantile(sums, 0.99))
-    mean = float(sums.mean())
-    return unsure + (max(0.0, (float(sums.var()) - mean) / mean**2) if mean > 0 else 0.0)
+    # The mean before is itself unsure: Poisson counts scatter around it by mean * (1 + window / 36).
+    excess = float(((sums - means) ** 2 - means * (1 + window / _RECENT)).sum())
+    squares = float((means**2).sum())
+    return unsure + (max(0.0, excess / squares) if squares > 0 else 0.0)
 
 
 def record(counts: Floats, known: Bools, seconds: int, window: int) -> float:

@@ -36,9 +36,9 @@ class Limits(NamedTuple):
 
 
 LIMITS: dict[Sensitivity, Limits] = {
-    "low": Limits(7.0, 4.0),
-    "normal": Limits(5.0, 3.0),
-    "high": Limits(3.0, 2.0),
+    "low": Limits(10.0, 6.0),
+    "normal": Limits(7.0, 4.0),
+    "high": Limits(4.0, 2.5),
 }
 _COLD = 1.5  # the multiple grows by this while there is less than a day of history
 _ELEVATED = Limits(2.0, 1.5)  # keeps an incident open, and opens none

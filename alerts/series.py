@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -54,15 +55,16 @@ def weighed(mentions: int, stories: int, authors: int) -> float:
 def gaps(everything: Floats, seconds: int) -> Bools:
     """Which buckets are known, judged by the mentions of all brands together: long silences are gaps in the data.
 
-    A stretch without any mention is a gap if e^-20 is the chance of it at half the mean rate, and it is an hour long.
+    What lies before the first mention is not known. A silence within is a gap if it is longer than an hour and its
+    chance is below e^-20 at half the mean rate. The newest silence is never a gap: it may be real.
     """
     known = np.ones(len(everything), dtype=np.bool_)
-    rate = float(everything.mean()) / 2 if len(everything) else 0.0
-    if rate <= 0:
-        return known
-    longest = max(20 / rate, 3600 / seconds)
-    silent = np.flatnonzero(np.diff(np.concatenate(([0], (everything == 0).astype(np.int8), [0]))))
-    for first, last in zip(silent[::2], silent[1::2], strict=True):
-        if last - first > longest and first > 0:
-            known[first:last] = False
+    loud = np.flatnonzero(everything)
+    if not len(loud):
+        return ~known
+    known[: loud[0]] = False
+    longest = max(20 / (float(everything[loud[0] :].mean()) / 2), 3600 / seconds)
+    for before, after in pairwise(loud.tolist()):
+        if after - before - 1 > longest:
+            known[before + 1 : after] = False
     return known

@@ -7,8 +7,10 @@ import unicodedata
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from alerts.evidence import Evidence
+from alerts.topic_names import topic_name
 from i18n import format_date, format_datetime, format_delta, format_list, format_number, format_time, translator
 from stream import Brand, Incident, Mention
 
@@ -39,7 +41,7 @@ class Words:
         self.language = brand.language
         self._brand, self._incident, self._evidence, self._now = brand, incident, evidence, now
         translations = translator("alerts", brand.language)
-        self._, self._plural = translations.gettext, translations.ngettext
+        self._, self.ngettext = translations.gettext, translations.ngettext
 
     @property
     def name(self) -> str:
@@ -75,13 +77,13 @@ class Words:
     def lead(self, phase: Phase) -> str:
         """One or two sentences below the headline: what moved, against what."""
         _ = self._
-        began = self._moment(self._incident.started_at)
+        when = self._when(self._incident.started_at)
         if phase.name == "end":
             return _(
-                "The wave that began at {began} lasted {duration} and brought {mentions}. "
-                "At its height there were {observed} in {period}; usually there are {usual}."
+                "The wave that began {when} lasted {duration} and brought {mentions}. "
+                "At its height there were {observed} in {period}; the usual number is {usual}."
             ).format(
-                began=began,
+                when=when,
                 duration=self.duration,
                 mentions=self.mentions,
                 observed=format_number(self._incident.observed, self.language),
@@ -90,11 +92,11 @@ class Words:
             )
         if phase.name == "worse":
             return _(
-                "The wave about {name} that began at {began} has at least doubled since our last mail. "
-                "Usually there are {usual} in {period}."
-            ).format(name=self.name, began=began, usual=self.usual, period=self.period)
-        return _("Usually there are {usual}. The talk about {name} turned at {began}.").format(
-            usual=self.usual, name=self.name, began=began
+                "The wave about {name} that began {when} has at least doubled since our last mail. "
+                "The usual number in {period} is {usual}."
+            ).format(name=self.name, when=when, usual=self.usual, period=self.period)
+        return _("The usual number is {usual}. The talk about {name} turned {when}.").format(
+            usual=self.usual, name=self.name, when=when
         )
 
     @property
@@ -107,9 +109,9 @@ class Words:
 
     @property
     def usual(self) -> str:
-        """The expected count as people say it: "2", "fewer than one"."""
+        """The expected count as people say it: "2", "fewer than 1"."""
         mean = self._incident.expected
-        return self._("fewer than one") if mean < 0.75 else format_number(round(mean), self.language)
+        return self._("fewer than 1") if mean < 0.75 else format_number(round(mean), self.language)
 
     @property
     def period(self) -> str:
@@ -128,10 +130,15 @@ class Words:
             rows.append((_("Ended"), self._moment(self._incident.ended_at, full=True)))
         rows.append((_("Negative mentions since then"), format_number(self._evidence.mentions, self.language)))
         if self._evidence.topics:
-            rows.append((_("About"), format_list([self.topic(each) for each in self._evidence.topics], self.language)))
+            rows.append(
+                (
+                    _("About"),
+                    format_list([topic_name(each, self.language) for each in self._evidence.topics], self.language),
+                )
+            )
         story = next((each for each in self._evidence.examples if each.story == self._evidence.story), None)
         if self._evidence.story and story:
-            pickups = self._plural("{count} mention", "{count} mentions", self._evidence.story_mentions).format(
+            pickups = self.ngettext("{count} mention", "{count} mentions", self._evidence.story_mentions).format(
                 count=format_number(self._evidence.story_mentions, self.language)
             )
             rows.append((_("Main story"), f"{one_line(story.title or story.text, 90)} ({pickups})"))
@@ -155,14 +162,18 @@ class Words:
         steps.append(_("Assign the mentions in Ronzio, so that nobody replies twice and nobody is left out."))
         return steps
 
-    def topic(self, identifier: str) -> str:
-        """The name of a topic of ours, or its id made readable."""
-        return topic_names(self.language).get(identifier) or identifier.replace("-", " ").replace("_", " ")
-
     def _negative(self, count: int) -> str:
-        return self._plural("{count} negative mention", "{count} negative mentions", count).format(
+        return self.ngettext("{count} negative mention", "{count} negative mentions", count).format(
             count=format_number(count, self.language)
         )
+
+    def _when(self, moment: datetime) -> str:
+        """ "at 15:05", or "on Nov 23 at 15:05" where that is another day in the brand's time zone."""
+        _, zone = self._, self._brand.time_zone
+        day, time = format_date(moment, self.language, zone, "short"), format_time(moment, self.language, zone)
+        if moment.astimezone(ZoneInfo(zone)).date() == self._now.astimezone(ZoneInfo(zone)).date():
+            return _("at {time}").format(time=time)
+        return _("on {day} at {time}").format(day=day, time=time)
 
     def _moment(self, moment: datetime, *, full: bool = False) -> str:
         """The time of day; with the day where it is another or `full`."""
@@ -196,14 +207,3 @@ def web_url(url: str) -> str:
     except ValueError:
         return ""
     return url if parts.scheme in ("http", "https") and parts.hostname else ""
-
-
-def topic_names(language: str) -> dict[str, str]:
-    """The names of the topics that come with Ronzio."""
-    _ = translator("alerts", language).gettext
-    return {
-        "delivery": _("delivery"),
-        "price": _("price"),
-        "quality": _("quality"),
-        "customer-care": _("customer care"),
-    }
