@@ -22,7 +22,8 @@ from index.rebuild import rebuild
 from index.view import ViewLost, open_index, progress
 from stream import DiskFull, data_version
 
-COMMIT_EVERY: Final = 0.4  # seconds; measured: commits every 0.5 s cost nothing when it has much to do
+COMMIT_EVERY: Final = 0.4  # seconds between commits, at least
+COMMIT_SHARE: Final = 4  # ... and at least so many times as long as the last commit took: many small parts cost merging
 TICK: Final = 0.01  # seconds between looks at the documents: 0.5 % of a core
 ROOM_AGAIN: Final = 1.0  # seconds until it tries again on a full disk
 LOCK_AGAIN: Final = 0.25
@@ -125,18 +126,21 @@ class EmbeddedUpkeep:
             return
         committed = time.monotonic()
         counted = committed - COUNT_EVERY
+        every = COMMIT_EVERY
         with self._documents.pool.connection() as watch:
             while not stop():
                 version = data_version(watch)
                 count = follower.step()
-                due = time.monotonic() - committed >= COMMIT_EVERY or follower.uncommitted >= MOST_UNCOMMITTED
+                due = time.monotonic() - committed >= every or follower.uncommitted >= MOST_UNCOMMITTED
                 if self._generations.stamp() != stamp:
                     return
                 if follower.uncommitted and (due or follower.careful):
+                    begin = time.monotonic()
                     follower.commit()
                     committed = time.monotonic()
+                    every = max(COMMIT_EVERY, COMMIT_SHARE * (committed - begin))
                 if not count:
-                    until = committed + COMMIT_EVERY if follower.uncommitted else time.monotonic() + COMMIT_EVERY
+                    until = committed + every if follower.uncommitted else time.monotonic() + COMMIT_EVERY
                     while time.monotonic() < until and data_version(watch) == version and not stop():
                         time.sleep(TICK)
                     if not (directory / "meta.json").exists():
