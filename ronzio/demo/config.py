@@ -19,7 +19,8 @@ def demo_config(*, web_port: int = WEB_PORT, mail_port: int = MAIL_PORT) -> dict
             *(_archive(place, web_port) for place in TALK),
             _site(SITE, web_port),
         ],
-        "crawler": {},
+        # these hosts are our own: no need to be as patient as with others
+        "crawler": {"host_delay": 0.2},
         # short steps, so that the crisis is told within a minute of its beginning, and its end is seen too
         "alerts": {"every": 5, "bucket_seconds": 15, "grace_seconds": 15, "history_days": 2, "quiet_minutes": 3},
         "mail": {
@@ -60,6 +61,7 @@ def _site(place: Place, port: int) -> dict[str, Any]:
         "name": f"{place.name} (sito)",
         "url": f"{base(place, port)}/{place.id}/",
         "interval": "30s",
+        "delay": 0.2,
         **_common(place),
     }
 
