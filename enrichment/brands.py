@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from enrichment.fold import fold
 from enrichment.keywords import Hit, Keyword
 from stream import Brand
+from stream import Product as BrandProduct
 
 
 class _Named(NamedTuple):
@@ -27,52 +29,85 @@ NOTHING = Naming((), (), ())
 
 
 class BrandRules:
-    """The brands' keywords, and what their hits mean together: exclusions, products, products that need their brand."""
+    """The brands' keywords, and what their hits mean together: exclusions, products, products that need their brand.
+
+    An `exclude` that holds one of the keywords it stands beside ("delta del Po" for Delta) takes away the hits inside it;
+    any other takes away the whole text, for the brand or product it belongs to.
+    """
 
     def __init__(self, brands: Sequence[Brand]) -> None:
-        self._owners: list[_Named] = []
-        self._excluding: dict[int, int] = {}  # keyword -> owner it excludes
         self.keywords: list[Keyword] = []
+        self._named: list[_Named] = []  # by keyword, as the rest
+        self._refuses: dict[int, int] = {}  # keyword -> owner whose hits do not count in this text
+        self._covers: dict[int, int] = {}  # keyword -> owner whose hits do not count inside it
+        self._owners = 0
         for brand in brands:
-            self._add(_Named(brand.id, "", False), brand.keywords, brand.exact, brand.exclude)
+            self._add(_Named(brand.id, "", False), brand)
             for product in brand.products:
-                named = _Named(brand.id, product.id, product.needs_brand)
-                self._add(named, product.keywords, product.exact, product.exclude)
+                self._add(_Named(brand.id, product.id, product.needs_brand), product)
 
-    def _add(self, named: _Named, keywords: Iterable[str], exact: Iterable[str], exclude: Iterable[str]) -> None:
-        owner = len(self._owners)
-        self._owners.append(named)
-        self.keywords += [Keyword(owner, word) for word in keywords]
-        self.keywords += [Keyword(owner, word, exact=True) for word in exact]
-        for word in exclude:
-            self._excluding[len(self.keywords)] = owner
+    def _add(self, named: _Named, rules: Brand | BrandProduct) -> None:
+        owner = self._owners
+        self._owners += 1
+        first = len(self.keywords)
+        self.keywords += [Keyword(owner, word) for word in rules.keywords]
+        self.keywords += [Keyword(owner, word, exact=True) for word in rules.exact]
+        names = [_padded(keyword.text) for keyword in self.keywords[first:]]
+        for word in rules.exclude:
+            covers = any(name in _padded(word) for name in names)
+            (self._covers if covers else self._refuses)[len(self.keywords)] = owner
             self.keywords.append(Keyword(owner, word))
+        self._named += [named] * (len(self.keywords) - first)
 
     def tag_of(self, keyword: int) -> str:
         """ "brand:acme" or "product:uno": what a hit of this keyword speaks for."""
-        named = self._owners[self.keywords[keyword].owner]
+        named = self._named[keyword]
         return f"product:{named.product}" if named.product else f"brand:{named.brand}"
 
     def brand_of(self, keyword: int) -> str:
         """The id of the brand that a hit of this keyword speaks for, also where it is a product's."""
-        return self._owners[self.keywords[keyword].owner].brand
+        return self._named[keyword].brand
 
     def decide(self, hits: Sequence[Hit]) -> Naming:
         """`hits` hold only keywords of these rules. Ids come in the order of their first hit."""
+        if self._refuses or self._covers:
+            hits = self._not_excluded(hits)
         if not hits:
             return NOTHING
-        excluded = {self._excluding[hit.keyword] for hit in hits if hit.keyword in self._excluding}
-        good = [
-            hit for hit in hits
-            if hit.keyword not in self._excluding and self.keywords[hit.keyword].owner not in excluded
-        ]  # fmt: skip
-        owners = [self._owners[self.keywords[hit.keyword].owner] for hit in good]
-        alone = {named.brand for named in owners if not named.needs_brand}
-        kept = [(hit, named) for hit, named in zip(good, owners, strict=True) if named.brand in alone]
-        if not kept:
-            return NOTHING
+        named = [self._named[hit[0]] for hit in hits]
+        alone = {one[0] for one in named if not one[2]}
+        if len(alone) == 1 and not any(one[1] or one[0] not in alone for one in named):
+            return Naming(tuple(alone), (), tuple(hits))  # most texts name one brand and no product
+        kept = [(hit, one) for hit, one in zip(hits, named, strict=True) if one.brand in alone]
         return Naming(
-            tuple(dict.fromkeys(named.brand for _, named in kept)),
-            tuple(dict.fromkeys(named.product for _, named in kept if named.product)),
+            tuple(dict.fromkeys(one.brand for _, one in kept)),
+            tuple(dict.fromkeys(one.product for _, one in kept if one.product)),
             tuple(hit for hit, _ in kept),
         )
+
+    def _not_excluded(self, hits: Sequence[Hit]) -> list[Hit]:
+        refused: set[int] = set()
+        covered: list[tuple[int, int, int]] = []  # owner, start, end
+        names: list[Hit] = []
+        for hit in hits:
+            keyword = hit.keyword
+            if keyword in self._refuses:
+                refused.add(self._refuses[keyword])
+            elif keyword in self._covers:
+                covered.append((self._covers[keyword], hit.start, hit.end))
+            else:
+                names.append(hit)
+        if not refused and not covered:
+            return names
+        good = []
+        for hit in names:
+            owner = self.keywords[hit.keyword].owner
+            inside = any(of == owner and start <= hit.start and hit.end <= end for of, start, end in covered)
+            if owner not in refused and not inside:
+                good.append(hit)
+        return good
+
+
+def _padded(text: str) -> str:
+    """Folded, each run of what is no letter or digit a single blank: "L'Oréal" -> " l oreal "."""
+    return f" {' '.join(''.join(ch if ch.isalnum() else ' ' for ch in fold(text)[0]).split())} "

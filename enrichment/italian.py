@@ -17,57 +17,23 @@ import Stemmer
 
 from enrichment.fold import fold
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 NEGATIONS = frozenset(
-    [
-        "non",
-        "nn",
-        "mai",
-        "senza",
-        "neanche",
-        "nemmeno",
-        "neppure",
-        "né",
-        "mica",
-        "niente",
-        "nulla",
-        "nessun",
-        "nessuno",
-        "nessuna",
-        "macché",
-        "tutt'altro",
-    ]
+    _words("non nn mai senza neanche nemmeno neppure né mica niente nulla nessun nessuno nessuna macché tutt'altro")
 )
 INTENSIFIERS = {
     **dict.fromkeys(
-        [
-            "molto",
-            "molta",
-            "molti",
-            "molte",
-            "tanto",
-            "tanta",
-            "davvero",
-            "veramente",
-            "proprio",
-            "così",
-            "troppo",
-            "troppa",
-            "troppi",
-        ],
-        1.4,
+        _words("molto molta molti molte tanto tanta davvero veramente proprio così troppo troppa troppi"), 1.4
     ),
-    **dict.fromkeys(
-        ["assolutamente", "estremamente", "incredibilmente", "decisamente", "super", "iper", "stra", "totalmente"], 1.6
-    ),
-    **dict.fromkeys(
-        ["completamente", "sempre", "ogni", "ancora", "enormemente", "tantissimo", "moltissimo", "assai", "sommamente"],
-        1.3,
-    ),
-    **dict.fromkeys(
-        ["poco", "poca", "pochi", "poche", "abbastanza", "piuttosto", "quasi", "leggermente", "parzialmente"], 0.6
-    ),
+    **dict.fromkeys(_words("assolutamente estremamente incredibilmente decisamente super iper stra totalmente"), 1.6),
+    **dict.fromkeys(_words("completamente sempre ogni ancora enormemente tantissimo moltissimo assai sommamente"), 1.3),
+    **dict.fromkeys(_words("poco poca pochi poche abbastanza piuttosto quasi leggermente parzialmente"), 0.6),
 }
-CONTRAST = frozenset(["ma", "però", "tuttavia", "eppure", "peccato", "purtroppo"])
+CONTRAST = frozenset(_words("ma però tuttavia eppure peccato purtroppo"))
 NEGATED = -0.7  # "non bello" is less bad than "brutto"
 REACH = 4  # words a negation or an intensifier reaches over
 SUPERLATIVE = re.compile(r"issim[oaie]$")

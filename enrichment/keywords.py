@@ -72,16 +72,17 @@ class KeywordMatcher:
             folded = folded.replace("\n", " ").replace("\t", " ")
         hits: list[Hit] = []
         size = len(folded)
+        keywords, patterns = self.keywords, self._patterns
         for pattern, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
             before = folded[start - 1] if start else " "
             if before.isalnum() or (before == "_" and folded[start] != "_"):
                 continue
             closed = end == size or not _is_word(folded[end])
-            for keyword, open_end, tagged in self._patterns[pattern]:
+            for keyword, open_end, tagged in patterns[pattern]:
                 if not (closed or open_end) or (tagged and before not in "#@"):
                     continue
-                first, last = original(places, start, end)
-                if self.keywords[keyword].exact and text[first:last] != self.keywords[keyword].text:
+                first, last = (start, end) if places is None else original(places, start, end)
+                if keywords[keyword][2] and text[first:last] != keywords[keyword].text:
                     continue
                 hits.append(Hit(keyword, first, last))
         return hits

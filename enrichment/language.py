@@ -47,7 +47,7 @@ class LanguageModel:
         return centred
 
     def _walk(self, word: str) -> list[int]:
-        if not any(letter.isalpha() for letter in word):
+        if not word.isalpha() and not any(map(str.isalpha, word)):
             return []
         state = 0
         found = []

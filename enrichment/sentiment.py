@@ -17,7 +17,7 @@ from stream import Sentiment
 
 
 class Passage(NamedTuple):
-    """What an engine gets: white-space tokens, names of brands replaced by one letter each (see `MASKED`)."""
+    """What an engine gets: white-space tokens, a brand's name replaced by `MASK` and a number."""
 
     tokens: Sequence[str]
     language: str  # ISO 639-1 or "und"
@@ -40,7 +40,7 @@ class SentimentEngine(Protocol):
     def judge(self, passages: Sequence[Passage]) -> list[Judgement]: ...
 
 
-MASKED: Final = re.compile("[\ue000-\uf8ff]")
+MASK: Final = "\x02"  # begins what stands for a brand's name; plain ASCII, and in no text that people write
 LONG: Final = 60  # tokens; longer texts are judged sentence by sentence: the sum over an article is always extreme
 NAMING: Final = 3.0  # weight of a sentence that names a brand
 _MEMO: Final = 300_000
@@ -59,6 +59,18 @@ _CANNOT_SAY: Final = 0.35
 _Found = list[tuple[str, float, bool]]  # word, what it counted, whether a negation turned it
 
 
+class _English(dict[str, Word]):
+    """token -> VADER's record of it."""
+
+    def __init__(self, vader: Vader) -> None:
+        super().__init__()
+        self._word = vader.word
+
+    def __missing__(self, token: str) -> Word:
+        word = self[token] = self._word(token)
+        return word
+
+
 class LexiconEngine:
     """Judges by lists of words. Holds a memo of words; no other state."""
 
@@ -67,7 +79,7 @@ class LexiconEngine:
     def __init__(self) -> None:
         self._vader = Vader()
         self._lexicon = ItalianLexicon()
-        self._english: dict[str, tuple[Word, ...]] = {}
+        self._english = _English(self._vader)
         self._italian: dict[str, tuple[ItalianWord, ...]] = {}
 
     def judge(self, passages: Sequence[Passage]) -> list[Judgement]:
@@ -88,14 +100,12 @@ class LexiconEngine:
         return _judgement(value, found, language)
 
     def _score_english(self, tokens: Sequence[str]) -> tuple[float, _Found]:
-        memo = self._english
-        words: list[Word] = []
-        for token in tokens:
-            records = memo.get(token)
-            if records is None:
-                records = memo[token] = tuple(map(self._vader.word, self._vader.spell_emoji(token).split()))
-            words += records
-        value, found = self._vader.score(words, " ".join(tokens))
+        text = " ".join(tokens)
+        if text.isascii():  # without emoji a token is one word
+            words = list(map(self._english.__getitem__, tokens))
+        else:
+            words = [self._english[piece] for piece in self._vader.spell_emoji(text).split()]
+        value, found = self._vader.score(words, text)
         return value, [
             (words[place].lower, counted, counted * (words[place].valence or 0.0) < 0) for place, counted in found
         ]
@@ -146,7 +156,7 @@ def _mean(scored: Sequence[tuple[Sequence[str], float, _Found]]) -> tuple[float,
     found: _Found = []
     for tokens, value, words in scored:
         if words:
-            weight = NAMING if any(map(MASKED.search, tokens)) else 1.0
+            weight = NAMING if any(MASK in token for token in tokens) else 1.0
             total += weight * value
             weights += weight
             found += [(word, counted * weight, turned) for word, counted, turned in words]

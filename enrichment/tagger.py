@@ -18,7 +18,7 @@ from enrichment.brands import BrandRules, Naming
 from enrichment.decoding import Unreadable, decode
 from enrichment.keywords import Hit, KeywordMatcher
 from enrichment.language import LanguageModel
-from enrichment.sentiment import Judgement, LexiconEngine, Passage, SentimentEngine
+from enrichment.sentiment import MASK, Judgement, LexiconEngine, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
 from enrichment.signatures import signatures
 from enrichment.tokens import Tokens
@@ -27,8 +27,6 @@ from enrichment.why import Why
 from stream import Brand, Item, Mention, sort_key
 
 RULES_VERSION: Final = 1  # rises when the same words and rules would be tagged otherwise
-_MASK: Final = 0xE000  # brand n is masked by this letter + n in what sentiment, language and stories see
-_MASKS: Final = 0xF8FF - _MASK + 1
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,15 +63,14 @@ class Enricher:
         self.settings = settings
         self.repaired = 0  # records read although their JSON held half characters
         self._brands = BrandRules(brands)
-        self._topics = TopicRules(load_topics(settings.topics_file))
+        self._topics = TopicRules(load_topics(settings.topics_file), len(self._brands.keywords))
         self._matcher = KeywordMatcher([*self._brands.keywords, *self._topics.keywords])
-        self._brand_keywords = len(self._brands.keywords)
         self._languages = LanguageModel(settings.languages)
         self._tokens = Tokens(self._languages)
         self._sentiment = sentiment or LexiconEngine()
         self._why = Why(self._brands, self._topics)
-        masks = {brand.id: chr(_MASK + number % _MASKS) for number, brand in enumerate(brands)}
-        self._masks = [masks[self._brands.brand_of(keyword)] for keyword in range(self._brand_keywords)]
+        masks = {brand.id: f"{MASK}{number}" for number, brand in enumerate(brands)}
+        self._masks = [masks[self._brands.brand_of(keyword)] for keyword in range(self._topics.first)]
         self.engine = self._version(brands)
 
     def _version(self, brands: Sequence[Brand]) -> str:
@@ -112,7 +109,7 @@ class Enricher:
         text = f"{item.title}\n\n{item.text}" if item.title else item.text
         brand_hits: list[Hit] = []
         topic_hits: list[Hit] = []
-        first_topic = self._brand_keywords
+        first_topic = self._topics.first
         for hit in self._matcher.find(text):
             if hit[0] < first_topic:
                 brand_hits.append(hit)
@@ -125,7 +122,7 @@ class Enricher:
         return _Named(place, item, naming, topic_hits, self._masked(text, naming.hits).split())
 
     def _masked(self, text: str, hits: Sequence[Hit]) -> str:
-        """The text with a letter instead of each brand name, and with HTML entities spelled out."""
+        """The text with a mask instead of each brand's name, which is no word, and with HTML entities spelled out."""
         pieces = []
         end = 0
         for hit in sorted(hits, key=_by_start) if len(hits) > 1 else hits:
@@ -153,10 +150,8 @@ class Enricher:
 
     def _mention(self, one: _Named, language: tuple[str, float], judgement: Judgement, signature: str) -> Mention:
         item, naming = one.item, one.naming
-        shift = self._brand_keywords
-        topics = self._topics.decide(
-            [Hit(keyword - shift, start, end) for keyword, start, end in one.topic_hits], language[0]
-        )
+        topics = self._topics.decide(one.topic_hits, language[0])
+        key = sort_key(item.published_at, item.id)
         return Mention(
             id=item.id,
             source=item.source,
@@ -164,7 +159,7 @@ class Enricher:
             fetched_at=item.fetched_at,
             published_at=item.published_at,
             date_origin=item.date_origin,
-            sort_key=sort_key(item.published_at, item.id),
+            sort_key=key,
             language=language[0],
             brand=naming.brands,
             product=naming.products,
@@ -177,7 +172,7 @@ class Enricher:
             reach=item.reach,
             backfill=item.backfill,
             engine=self.engine,
-            digest=self._digest(item),
+            digest=self._digest(item, key),
             url=item.url,
             site=item.site,
             title=item.title,
@@ -189,9 +184,9 @@ class Enricher:
             extra=item.extra,
         )  # fmt: skip
 
-    def _digest(self, item: Item) -> str:
+    def _digest(self, item: Item, key: int) -> str:
         """Equal for equal content tagged by equal rules. A time that only says when we fetched is no content."""
-        stated = "" if item.date_origin == "fetched" else str(item.published_at)
+        stated = "" if item.date_origin == "fetched" else str(key)
         content = (self.engine, item.title, item.text, item.url, item.author, stated)
         return xxhash.xxh3_128_hexdigest("\0".join(content).encode())
 

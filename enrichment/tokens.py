@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from enrichment.fold import fold
 from enrichment.language import LanguageModel
+from enrichment.sentiment import MASK
 
 EDGES = string.punctuation + "“”‘’«»…–—¿¡"
-_MASK = "\ue000"  # brand names are masked by a letter from here on, see tagger.py
-_MASK_END = "\uf8ff"
 _NOTHING = 0  # the row of addresses, @names and punctuation: no language, no hash
 
 
@@ -84,7 +83,7 @@ class Tokens(dict[str, int]):
         if not self._new:
             return
         first, last = self._filled, self._filled + len(self._new)
-        self._scores[first:last] = self._model.rows([_unmasked(form) for form in self._new])
+        self._scores[first:last] = self._model.rows(["" if MASK in form else form for form in self._new])
         self._hashes[first:last] = [xxhash.xxh3_64_intdigest(fold(form)[0].encode()) or 1 for form in self._new]
         self._filled = last
         self._new.clear()
@@ -97,7 +96,3 @@ class Tokens(dict[str, int]):
             self._capacity = room
             self._scores = np.zeros((room + 1, self._scores.shape[1]), np.float32)
             self._hashes = np.zeros(room + 1, np.uint64)
-
-
-def _unmasked(form: str) -> str:
-    return "" if any(_MASK <= letter <= _MASK_END for letter in form) else form

@@ -102,10 +102,14 @@ def _rule(name: str, number: int, table: dict[str, Any]) -> TopicRule:
 
 
 class TopicRules:
-    """The topics' keywords, and what their hits mean in a text of some language."""
+    """The topics' keywords, and what their hits mean in a text of some language.
 
-    def __init__(self, rules: Sequence[TopicRule]) -> None:
+    `first` is the number that a matcher gives the first of these keywords: those of brands stand before them.
+    """
+
+    def __init__(self, rules: Sequence[TopicRule], first: int = 0) -> None:
         self.rules = tuple(rules)
+        self.first = first
         self.keywords: list[Keyword] = []
         self._not_in: list[str] = []  # the language of texts in which the keyword does not count
         for number, rule in enumerate(self.rules):
@@ -115,15 +119,16 @@ class TopicRules:
 
     def decide(self, hits: Sequence[Hit], language: str) -> list[Topic]:
         """Topics in the order of the rules. `hits` hold only keywords of these rules."""
+        if not hits:
+            return []
         by_rule: dict[int, list[Hit]] = {}
         for hit in hits:
-            if self._not_in[hit.keyword] != language:
-                by_rule.setdefault(self.keywords[hit.keyword].owner, []).append(hit)
-        return [
-            Topic(self.rules[number], _confidence(found), tuple(found)) for number, found in sorted(by_rule.items())
-        ]
+            number = hit[0] - self.first
+            if self._not_in[number] != language:
+                by_rule.setdefault(self.keywords[number][0], []).append(hit)
+        return [Topic(self.rules[rule], _confidence(found), tuple(found)) for rule, found in sorted(by_rule.items())]
 
 
 def _confidence(hits: Sequence[Hit]) -> float:
-    different = len({hit.keyword for hit in hits})
+    different = 1 if len(hits) == 1 else len({hit[0] for hit in hits})
     return _SURE[min(different, len(_SURE)) - 1]

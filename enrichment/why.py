@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -25,6 +24,7 @@ class Why:
             for number, keyword in enumerate(brands.keywords)
         ]
         self._topics = [f'keyword "{keyword.text}"' for keyword in topics.keywords]
+        self._first_topic = topics.first
 
     def reasons(
         self, item: Item, naming: Naming, topics: Sequence[Topic], language: tuple[str, float], judgement: Judgement
@@ -35,10 +35,10 @@ class Why:
         for topic in topics:
             tag = f"topic:{topic.rule.id}"
             for hit in topic.hits[:SHOWN]:
-                found.append(_spanned(tag, self._topics[hit.keyword], topic.confidence, hit, title))
-        for department, rule_ids in _departments(topics).items():
-            by = f"topic {', '.join(rule_ids)}"
-            sure = max(topic.confidence for topic in topics if topic.rule.department == department)
+                found.append(_spanned(tag, self._topics[hit[0] - self._first_topic], topic.confidence, hit, title))
+        for department, behind in _departments(topics).items():
+            by = "topic " + ", ".join([topic.rule.id for topic in behind])
+            sure = max([topic.confidence for topic in behind])
             found.append(Reason(tag=f"department:{department}", by=by, confidence=sure))
         found.append(Reason(tag=f"sentiment:{judgement.label}", by=judgement.by, confidence=judgement.confidence))
         hint = f', the source says "{item.language}"' if item.language else ""
@@ -47,18 +47,18 @@ class Why:
 
     def _of_names(self, hits: Iterable[Hit], title: int) -> list[Reason]:
         found: list[Reason] = []
-        told: Counter[str] = Counter()
+        told: dict[str, int] = {}
         by_product: list[tuple[str, str, float, Hit]] = []
         for hit in hits:
             tag, brand, by, sure = self._brands[hit.keyword]
-            told[tag] += 1
-            if told[tag] <= SHOWN:
+            told[tag] = times = told.get(tag, 0) + 1
+            if times <= SHOWN:
                 found.append(_spanned(tag, by, sure, hit, title))
             if tag != brand:
                 by_product.append((brand, f"product {tag.partition(':')[2]}", sure, hit))
         for brand, by, sure, hit in by_product:
-            if not told[brand]:  # named by its products only
-                told[brand] += 1
+            if brand not in told:  # named by its products only
+                told[brand] = 1
                 found.append(_spanned(brand, by, sure, hit, title))
         return found
 
@@ -70,10 +70,10 @@ def _sureness(keyword: Keyword) -> float:
     return 0.75 if len(keyword.text) <= _FEW_LETTERS else 0.9
 
 
-def _departments(topics: Sequence[Topic]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _departments(topics: Sequence[Topic]) -> dict[str, list[Topic]]:
+    found: dict[str, list[Topic]] = {}
     for topic in topics:
-        found.setdefault(topic.rule.department, []).append(topic.rule.id)
+        found.setdefault(topic.rule.department, []).append(topic)
     return found
 
 

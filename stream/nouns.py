@@ -27,13 +27,17 @@ def mention_id(key: str) -> str:
     return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
 def sort_key(published_at: datetime, identity: str) -> int:
     """Total order of mentions by time: milliseconds since 1970 shifted left by 20 bits, plus 20 bits of the id.
 
     Unique enough to page on (`search_after`) and exact to the millisecond. Never negative: times before 1970
     count as 1970.
     """
-    ms = max(0, (published_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1))
+    ms = max(0, (published_at - _EPOCH) // _MILLISECOND)
     return ms << 20 | int(identity[:5], 16)
 
 
