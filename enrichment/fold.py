@@ -78,4 +78,4 @@ def original(places: list[int] | None, start: int, end: int) -> tuple[int, int]:
     """The span of the original text that folded to [start, end)."""
     if places is None:
         return start, end
-    return places[start], places[end - 1] + 1
+    return places[start], max(places[end - 1] + 1, places[end])  # with the accents that follow the last letter
