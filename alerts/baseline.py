@@ -23,11 +23,11 @@ _CLIP = 0.98  # earlier spikes must not raise what is usual: counts above this q
 
 
 def expected(counts: Floats, known: Bools, seconds: int, window: int) -> float:
-    """The mean of the next `window` buckets: the largest of the last 36, the last day's and the season's."""
-    seen = int(known.sum())
-    rates = [_winsorised_mean(counts[-span:][known[-span:]]) for span in (_RECENT, DAY // seconds)]
+    """The mean of the next `window` buckets: the largest of the last 36 known, the last day's and the season's."""
+    seen = counts[known]
+    rates = [_winsorised_mean(seen[-span:]) for span in (_RECENT, DAY // seconds)]
     # One mention more, spread over the history: a series without any negative talk still has a rate.
-    return window * max(*rates, _season(counts, known, seconds, window), _PRIOR / (seen + 1))
+    return window * max(*rates, _season(counts, known, seconds, window), _PRIOR / (len(seen) + 1))
 
 
 def dispersion(counts: Floats, known: Bools, window: int) -> float:

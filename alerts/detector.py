@@ -149,6 +149,9 @@ def _mere_buzz(found: Decision, series: Series, past: int, window: int) -> bool:
 
 
 def _began(series: Series, first: int, count: int, usual: float) -> datetime:
-    """The start of the first bucket of the stretch that holds more than usual."""
-    above = next((bucket for bucket in range(first, count) if series.negative[bucket] > 2 * usual), first)
-    return series.start + timedelta(seconds=above * series.seconds)
+    """The start of the stretch's first bucket with more than usual, or of the unbroken run of such before it."""
+    above = series.negative > max(2 * usual, 1.0)
+    began = next((bucket for bucket in range(first, count) if above[bucket]), first)
+    while began > max(0, first - WINDOWS[-1]) and above[began - 1]:
+        began -= 1
+    return series.start + timedelta(seconds=began * series.seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from alerts.baseline import Bools, Floats
+
+_FORGIVEN = 2  # past incidents that are kept out of the history
 
 
 class Series(NamedTuple):
@@ -39,6 +42,20 @@ class Series(NamedTuple):
         """Seconds of known buckets that begin at or after `since` and end at or before `until`."""
         first = max(0, math.ceil((since - self.start).total_seconds() / self.seconds))
         return float(self.known[first : max(first, self.bucket_of(until))].sum()) * self.seconds
+
+    def without(self, periods: Sequence[tuple[datetime, datetime]]) -> Series:
+        """The series with past incidents unknown: a rare one is no part of what is usual.
+
+        More than two of them in the history are: then bursts are how this talk is, and nothing changes.
+        """
+        first, last = self.start, self.end(len(self.negative) - 1)
+        inside = [(since, until) for since, until in periods if until > first and since < last]
+        if len(inside) > _FORGIVEN:
+            return self
+        known = self.known.copy()
+        for since, until in inside:
+            known[max(0, self.bucket_of(since)) : max(0, self.bucket_of(until) + 1)] = False
+        return self._replace(known=known)
 
 
 def weighed(mentions: int, stories: int, authors: int) -> float:

@@ -26,6 +26,7 @@ from stream import Brand, Incident
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 5_000  # documents not yet searchable, above which counts would be far too low to judge
+_BECOMES_USUAL = timedelta(days=1)
 _RECONCILED = timedelta(days=1)  # older incidents get no mail any more
 
 
@@ -80,7 +81,7 @@ class Watcher:
         self, brand: Brand, subject: Subject, open_ones: dict[str, Incident], moment: datetime, now: datetime
     ) -> Iterator[tuple[Incident, Event]]:
         before = open_ones.get(subject.product)
-        series = self._counts.series(subject, now)
+        series = self._counts.series(subject, now).without(self._past(subject))
         decision = decide(series, moment, self._settings, since=before.started_at if before else None)
         quiet = series.known_seconds(before.updated_at, decision.until) if before else 0.0
         if before is None and decision.state == "unusual" and not subject.product:
@@ -103,6 +104,17 @@ class Watcher:
             )
             self._tell(brand, after, now)
             yield after, event
+
+    def _past(self, subject: Subject) -> list[tuple[datetime, datetime]]:
+        """When this subject, or its brand as a whole, had incidents before. One that lasted over a day has become usual."""
+        return [
+            (incident.started_at, incident.ended_at)
+            for incident in self._incidents()
+            if incident.ended_at
+            and incident.brand == subject.brand
+            and (not subject.product or incident.product in ("", subject.product))
+            and incident.ended_at - incident.started_at <= _BECOMES_USUAL
+        ]
 
     def _narrowed(self, subject: Subject, decision: Decision, open_ones: dict[str, Incident]) -> Subject:
         """The product that a brand's incident is really about, if one product makes up most of it."""

@@ -128,7 +128,7 @@ class Words:
         rows = [(_("Began"), self._moment(self._incident.started_at, full=True))]
         if self._incident.ended_at:
             rows.append((_("Ended"), self._moment(self._incident.ended_at, full=True)))
-        rows.append((_("Negative mentions since then"), format_number(self._evidence.mentions, self.language)))
+        rows.append((_("Since then"), self.mentions))
         if self._evidence.topics:
             rows.append(
                 (
