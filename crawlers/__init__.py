@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crawlers.build import build_sources
     from crawlers.importer import ImportFailed, import_file
     from crawlers.opml import write_opml
-    from crawlers.probe import Probe, probe
+    from crawlers.probing import Probe, probe
     from crawlers.runner import run_crawler
 
 __all__ = [
@@ -65,8 +65,8 @@ _HOMES = {
     "ImportFailed": "importer",
     "import_file": "importer",
     "write_opml": "opml",
-    "Probe": "probe",
-    "probe": "probe",
+    "Probe": "probing",
+    "probe": "probing",
     "run_crawler": "runner",
 }
 

@@ -52,7 +52,9 @@ class PlaceSettings(Settings):
     name: str = ""  # none given: the address without its scheme
     interval: Duration = 900.0  # seconds between visits
     local: bool = False  # may be on this machine or in the local network
-    language: str = Field(default="", pattern=r"^([a-z]{2}(-[A-Za-z]{2,4})?)?$")  # what it writes in; "" = let it be found
+    language: str = Field(
+        default="", pattern=r"^([a-z]{2}(-[A-Za-z]{2,4})?)?$"
+    )  # what it writes in; "" = let it be found
     time_zone: str = "Europe/Rome"  # of dates that state none
 
     @field_validator("time_zone")
