@@ -7,6 +7,8 @@ time by one hour twice a year, as much as the stretch that is averaged.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,11 +25,14 @@ _CLIP = 0.98  # earlier spikes must not raise what is usual: counts above this q
 
 
 def expected(counts: Floats, known: Bools, seconds: int, window: int) -> float:
-    """The mean of the next `window` buckets: the largest of the last 36 known, the last day's and the season's."""
+    """The mean of the next `window` buckets: the most of what the last 36 known ones, the last day and this time of day
+    on other days let expect. (Without the last day, or with half of it, a quiet night alerts earlier, and public series
+    of brand mentions get 1.3 or 1.2 false alarms a week instead of 0.9.)"""
     seen = counts[known]
-    rates = [_winsorised_mean(seen[-span:]) for span in (_RECENT, DAY // seconds)]
+    season = _season(counts, known, seconds, window)
+    rates = (_winsorised_mean(seen[-_RECENT:]), _winsorised_mean(seen[-(DAY // seconds) :]), season)
     # One mention more, spread over the history: a series without any negative talk still has a rate.
-    return window * max(*rates, _season(counts, known, seconds, window), _PRIOR / (len(seen) + 1))
+    return window * max(*rates, _PRIOR / (len(seen) + 1))
 
 
 def dispersion(counts: Floats, known: Bools, window: int) -> float:
@@ -37,14 +42,9 @@ def dispersion(counts: Floats, known: Bools, window: int) -> float:
     level counts as scatter: the expected mean follows those.
     """
     unsure = 1.0 / (_PRIOR + float(counts[known].sum()))
-    totals, seen = (np.concatenate(([0.0], np.cumsum(values))) for values in (counts, known))
-    ends = np.arange(len(counts), _RECENT + window - 1, -window)
-    starts = ends - window
-    whole = seen[ends] - seen[starts - _RECENT] == window + _RECENT
-    if whole.sum() < _FEWEST_SUMS:
+    sums, means = _against_before(counts, known, window, window)
+    if len(sums) < _FEWEST_SUMS:
         return unsure
-    sums = (totals[ends] - totals[starts])[whole]
-    means = (totals[starts] - totals[starts - _RECENT])[whole] * (window / _RECENT)
     sums = np.minimum(sums, np.quantile(sums, 0.99))
     # The mean before is itself unsure: Poisson counts scatter around it by mean * (1 + window / 36).
     excess = float(((sums - means) ** 2 - means * (1 + window / _RECENT)).sum())
@@ -53,9 +53,28 @@ def dispersion(counts: Floats, known: Bools, window: int) -> float:
 
 
 def record(counts: Floats, known: Bools, seconds: int, window: int) -> float:
-    """The sum that 999 of 1,000 stretches of `window` buckets stayed at or below; 0 with less than three days."""
-    sums = _known_sums(counts, known, window, 1)
-    return float(np.quantile(sums, 0.999)) if len(sums) * seconds >= _FEWEST_DAYS * DAY else 0.0
+    """How far above the mean before them 999 of 1,000 stretches of `window` buckets stayed at most, in `surprise`; 0
+    with less than three days. So a burst at night is not measured by the noise of the day."""
+    sums, means = _against_before(counts, known, window, 1)
+    if len(sums) * seconds < _FEWEST_DAYS * DAY:
+        return 0.0
+    return float(np.quantile((sums - means) / np.sqrt(means + 1), 0.999))
+
+
+def surprise(observed: float, mean: float) -> float:
+    """How far `observed` lies above `mean`, in standard deviations of a Poisson count (of mean + 1)."""
+    return (observed - mean) / math.sqrt(mean + 1)
+
+
+def _against_before(counts: Floats, known: Bools, window: int, step: int) -> tuple[Floats, Floats]:
+    """Sums over `window` buckets, every `step`-th, and what the 36 buckets before each would have let expect; only
+    where all of these are known."""
+    totals, seen = (np.concatenate(([0.0], np.cumsum(values))) for values in (counts, known))
+    ends = np.arange(len(counts), _RECENT + window - 1, -step)
+    starts = ends - window
+    whole = seen[ends] - seen[starts - _RECENT] == window + _RECENT
+    sums, means = totals[ends] - totals[starts], (totals[starts] - totals[starts - _RECENT]) * (window / _RECENT)
+    return sums[whole], means[whole]
 
 
 def _winsorised_mean(values: Floats) -> float:
@@ -71,14 +90,3 @@ def _season(counts: Floats, known: Bools, seconds: int, window: int) -> float:
         if known[part].sum() >= around:
             rates.append(float(counts[part][known[part]].mean()))
     return float(np.mean(sorted(rates)[:-1])) if len(rates) >= _FEWEST_DAYS else 0.0
-
-
-def _known_sums(counts: Floats, known: Bools, window: int, step: int) -> Floats:
-    """Sums over `window` neighbours that are all known, every `step`-th, the newest included."""
-    totals, seen = (np.concatenate(([0.0], np.cumsum(values))) for values in (counts, known))
-    sums, whole = totals[window:] - totals[:-window], seen[window:] - seen[:-window]
-    if not len(sums):
-        return np.empty(0)
-    first = (len(sums) - 1) % step
-    chosen: Floats = sums[first::step][whole[first::step] == window]
-    return chosen

@@ -7,7 +7,7 @@ Rules, each for a reason:
 - One bucket, four and twelve together are looked at (5, 20 and 60 minutes by default): a burst shows in the first, a
   slow rise or a rarely named product in the last.
 - A count must be at least `min_mentions`, a multiple of what is usual, improbable (negative binomial tail), and above
-  nearly all the history's own stretches of that length.
+  further above the mean than nearly all the history's own stretches of that length.
 - More talk of every kind is no crisis: what came on top must be mostly negative, or the share of negative talk
   must have risen.
 - With less than a day of history the multiple is larger and the least count doubled.
@@ -19,7 +19,7 @@ import math
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from alerts.baseline import DAY, dispersion, expected, record
+from alerts.baseline import DAY, dispersion, expected, record, surprise
 from alerts.series import Series
 from alerts.settings import AlertSettings, Sensitivity
 from alerts.tail import binomial_tail, negative_binomial_tail
@@ -129,7 +129,7 @@ def _refusal(found: Decision, series: Series, past: int, window: int, settings: 
         return "not enough of a multiple"
     if found.score < limits.score:
         return "not improbable enough"
-    if found.observed <= record(counts, known, series.seconds, window):
+    if surprise(found.observed, found.expected) <= record(counts, known, series.seconds, window):
         return "happens every so often"
     if _mere_buzz(found, series, past, window):
         return _BUZZ
