@@ -1,0 +1,137 @@
+"""The questions the pages ask, as Elasticsearch bodies: filters in, bodies out. Pure; `data.py` asks them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from index import Json, parse_query
+
+FILTERS = ("brand", "product", "sentiment", "topic", "department", "source", "language", "status", "assignee", "story")
+SENTIMENT = {"terms": {"field": "sentiment", "size": 3}}
+
+
+class Period(NamedTuple):
+    """A choice of the period selector: how far back, in steps of how many seconds (at most some 100 steps)."""
+
+    key: str
+    length: timedelta
+    step: int
+
+
+PERIODS = {
+    period.key: period
+    for period in (
+        Period("15m", timedelta(minutes=15), 15),
+        Period("1h", timedelta(hours=1), 60),
+        Period("6h", timedelta(hours=6), 300),
+        Period("24h", timedelta(hours=24), 900),
+        Period("7d", timedelta(days=7), 7200),
+        Period("30d", timedelta(days=30), 21600),
+    )
+}
+
+
+def span(period: Period, now: datetime) -> tuple[datetime, datetime]:
+    """[start, end): whole steps, the running one included."""
+    end = (int(now.timestamp()) // period.step + 1) * period.step
+    steps = int(period.length.total_seconds()) // period.step
+    return datetime.fromtimestamp(end - steps * period.step, UTC), datetime.fromtimestamp(end, UTC)
+
+
+def within(start: datetime, end: datetime) -> Json:
+    return {"range": {"published_at": {"gte": start.isoformat(), "lt": end.isoformat()}}}
+
+
+def chosen(filters: Mapping[str, Sequence[str]], text: str = "") -> list[Json]:
+    """The query parts of a page's filters and typed text. Raises index.BadQuery for the text."""
+    parts: list[Json] = [{"terms": {field: list(values)}} for field, values in filters.items() if values]
+    if text.strip():
+        parts.append(parse_query(text))
+    return parts
+
+
+def all_of(parts: Sequence[Json]) -> Json:
+    return {"bool": {"filter": list(parts)}} if parts else {"match_all": {}}
+
+
+def buzz(parts: Sequence[Json], start: datetime, end: datetime, step: int) -> Json:
+    """Mentions by time and sentiment, zero steps included."""
+    bounds = {"min": _ms(start), "max": _ms(end) - step * 1000}
+    return {
+        "query": all_of([*parts, within(start, end)]),
+        "size": 0,
+        "aggs": {
+            "time": {
+                "date_histogram": {
+                    "field": "published_at",
+                    "fixed_interval": f"{step}s",
+                    "min_doc_count": 0,
+                    "extended_bounds": bounds,
+                },
+                "aggs": {"sentiment": SENTIMENT},
+            }
+        },
+    }
+
+
+def totals(parts: Sequence[Json], start: datetime, end: datetime) -> Json:
+    """How many, of which sentiment, by how many authors, with what reach."""
+    return {
+        "query": all_of([*parts, within(start, end)]),
+        "size": 0,
+        "track_total_hits": True,
+        "aggs": {
+            "sentiment": SENTIMENT,
+            "authors": {"cardinality": {"field": "author"}},
+            "reach": {"sum": {"field": "reach"}},
+        },
+    }
+
+
+def grouped(parts: Sequence[Json], field: str, size: int = 10, inner: Json | None = None) -> Json:
+    """Counts by a field, each with its sentiment (or with `inner` aggregations)."""
+    terms = {"terms": {"field": field, "size": size}, "aggs": inner or {"sentiment": SENTIMENT}}
+    return {"query": all_of(parts), "size": 0, "aggs": {"group": terms}}
+
+
+def stories(parts: Sequence[Json], size: int = 6) -> Json:
+    """The stories most talked about."""
+    return grouped(parts, "story", size)
+
+
+def newest(parts: Sequence[Json], size: int, offset: int = 0) -> Json:
+    return {
+        "query": all_of(parts),
+        "size": size,
+        "from": offset,
+        "sort": [{"sort_key": "desc"}],
+        "track_total_hits": True,
+    }
+
+
+def choices() -> Json:
+    """What the filters can offer: the values that occur."""
+    return {
+        "query": {"match_all": {}},
+        "size": 0,
+        "aggs": {field: {"terms": {"field": field, "size": 200}} for field in FILTERS if field != "story"},
+    }
+
+
+def analysis(parts: Sequence[Json], fields: Sequence[str], step: str, size: int = 50) -> Json:
+    """Counts and mean score by one or two fields; the field "time" means steps of `step` ("1h", "1d", "7d")."""
+    aggs: Json = {"score": {"avg": {"field": "score"}}, "sentiment": SENTIMENT}
+    for field in reversed(fields):
+        kind: dict[str, Any] = (
+            {"date_histogram": {"field": "published_at", "fixed_interval": step}}
+            if field == "time"
+            else {"terms": {"field": field, "size": size}}
+        )
+        aggs = {"group": {**kind, "aggs": aggs}}
+    return {"query": all_of(parts), "size": 0, "track_total_hits": True, "aggs": aggs}
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

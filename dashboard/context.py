@@ -1,0 +1,65 @@
+"""What the pages work on: set once by the server before the first page is drawn, read by every page.
+
+Streamlit runs the page's script anew for each visitor, in this process: module state is shared, and is read-only.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dashboard.settings import DashboardSettings
+from index import Index, open_index
+from stream import Brand, Log, open_log
+
+
+class Context(NamedTuple):
+    """The installation whose pages these are."""
+
+    data_dir: Path
+    brands: tuple[Brand, ...]
+    settings: DashboardSettings
+
+
+_current: Context | None = None
+_index: Index | None = None
+_lock = threading.Lock()
+
+
+def install(data_dir: Path, brands: Sequence[Brand], settings: DashboardSettings) -> None:
+    """Called once, before serving; again only by tests."""
+    global _current
+    close()
+    _current = Context(data_dir, tuple(brands), settings)
+
+
+def current() -> Context:
+    """Raises RuntimeError where nothing is installed: a page was started without the server."""
+    if _current is None:
+        raise RuntimeError('the pages are served by "ronzio dashboard", not by Streamlit alone')
+    return _current
+
+
+def index() -> Index:
+    """The store, opened once for the process; reading is safe from any thread."""
+    global _index
+    with _lock:
+        if _index is None:
+            _index = open_index(current().data_dir / "index")
+        return _index
+
+
+def log() -> Log:
+    """The log, for one edit: a log belongs to one thread, so each caller opens and closes its own."""
+    return open_log(current().data_dir / "log")
+
+
+def close() -> None:
+    """Closes the store."""
+    global _index
+    with _lock:
+        if _index is not None:
+            _index.close()
+            _index = None

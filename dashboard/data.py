@@ -1,0 +1,188 @@
+"""What the pages show, asked of the store and kept for a moment: bodies in, plain rows out.
+
+Cached answers are shared by all visitors, so everything an answer depends on is an argument. A short time to live
+keeps pages live; the store is asked once for any number of open tabs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pandas as pd
+import streamlit as st
+
+from dashboard import bodies, context
+from index import Json, Tally
+from stream import RAW, SENTIMENTS, TOPICS, Edit, Incident, Mail, Record, SourceStatus
+from stream import EDITS as EDITS_TOPIC
+
+_KEEP = {"ttl": 2, "max_entries": 500, "show_spinner": False}
+
+
+@st.cache_data(**_KEEP)
+def _ask(body: str) -> Json:
+    return context.index().search(json.loads(body))
+
+
+def ask(body: Json) -> Json:
+    """The store's answer. Raises index.BadQuery."""
+    return _ask(json.dumps(body, sort_keys=True))
+
+
+def buzz(parts: Sequence[Json], start: datetime, end: datetime, step: int) -> pd.DataFrame:
+    """Columns time (UTC), sentiment, mentions: every step and label, zeros included."""
+    answer = ask(bodies.buzz(parts, start, end, step))
+    rows = []
+    for bucket in answer["aggregations"]["time"]["buckets"]:
+        counts = {entry["key"]: entry["doc_count"] for entry in bucket["sentiment"]["buckets"]}
+        rows += [(bucket["key"], label, counts.get(label, 0)) for label in SENTIMENTS]
+    frame = pd.DataFrame(rows, columns=["time", "sentiment", "mentions"])
+    frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
+    return frame
+
+
+def totals(parts: Sequence[Json], start: datetime, end: datetime) -> dict[str, float]:
+    """mentions, negative, neutral, positive, authors, reach."""
+    answer = ask(bodies.totals(parts, start, end))
+    found = answer["aggregations"]
+    labels = {entry["key"]: entry["doc_count"] for entry in found["sentiment"]["buckets"]}
+    return {
+        "mentions": answer["hits"]["total"]["value"],
+        **{label: labels.get(label, 0) for label in SENTIMENTS},
+        "authors": found["authors"]["value"] or 0,
+        "reach": found["reach"]["value"] or 0,
+    }
+
+
+def grouped(parts: Sequence[Json], field: str, size: int = 10) -> list[dict[str, Any]]:
+    """Rows with key, mentions and the three labels, most mentions first."""
+    rows = []
+    for bucket in ask(bodies.grouped(parts, field, size))["aggregations"]["group"]["buckets"]:
+        labels = {entry["key"]: entry["doc_count"] for entry in bucket["sentiment"]["buckets"]}
+        row = {"key": bucket["key"], "mentions": bucket["doc_count"]}
+        rows.append(row | {label: labels.get(label, 0) for label in SENTIMENTS})
+    return rows
+
+
+def stories(parts: Sequence[Json], size: int = 6) -> list[dict[str, Any]]:
+    """The stories most talked about, each with the mention it began with as `first`."""
+    rows = grouped(parts, "story", size)
+    firsts = {mention["id"]: mention for mention in mentions_by_id(tuple(row["key"] for row in rows))}
+    return [{**row, "first": firsts[row["key"]]} for row in rows if row["key"] in firsts]
+
+
+@st.cache_data(**_KEEP)
+def mentions_by_id(ids: tuple[str, ...]) -> list[Json]:
+    return context.index().get(list(ids)) if ids else []
+
+
+def newest(parts: Sequence[Json], size: int, offset: int = 0) -> tuple[list[Json], int]:
+    """(mentions, how many there are in all)."""
+    answer = ask(bodies.newest(parts, size, offset))
+    return [hit["_source"] for hit in answer["hits"]["hits"]], answer["hits"]["total"]["value"]
+
+
+@st.cache_data(ttl=30, max_entries=4, show_spinner=False)
+def choices() -> dict[str, list[str]]:
+    """field -> values that occur, most frequent first."""
+    answer = context.index().search(bodies.choices())
+    return {name: [bucket["key"] for bucket in found["buckets"]] for name, found in answer["aggregations"].items()}
+
+
+def analysis(parts: Sequence[Json], fields: Sequence[str], step: str) -> pd.DataFrame:
+    """A column for each field, then mentions, negative, neutral, positive, score."""
+    answer = ask(bodies.analysis(parts, fields, step))
+    columns = [*fields, "mentions", *SENTIMENTS, "score"]
+    rows = list(_flat(answer["aggregations"], list(fields), {}, answer["hits"]["total"]["value"]))
+    frame = pd.DataFrame(rows, columns=columns)
+    if "time" in fields:
+        frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
+    return frame
+
+
+def _flat(level: Json, fields: list[str], keys: Json, count: int) -> Iterator[Json]:
+    if not fields:
+        labels = {entry["key"]: entry["doc_count"] for entry in level["sentiment"]["buckets"]}
+        counts = {label: labels.get(label, 0) for label in SENTIMENTS}
+        yield {**keys, "mentions": count, **counts, "score": level["score"]["value"]}
+        return
+    for bucket in level["group"]["buckets"]:
+        if bucket["doc_count"]:
+            yield from _flat(bucket, fields[1:], {**keys, fields[0]: bucket["key"]}, bucket["doc_count"])
+
+
+@st.cache_data(**_KEEP)
+def incidents() -> list[Incident]:
+    """All incidents, newest first."""
+    found = [msgspec.json.decode(record.body, type=Incident) for record in context.index().records.scan("incident")]
+    return sorted(found, key=lambda incident: incident.started_at, reverse=True)
+
+
+@st.cache_data(**_KEEP)
+def mails() -> list[Mail]:
+    """All mails written, newest first."""
+    found = [msgspec.json.decode(record.body, type=Mail) for record in context.index().records.scan("mail")]
+    return sorted(found, key=lambda mail: mail.created_at, reverse=True)
+
+
+@st.cache_data(**_KEEP)
+def sources() -> list[SourceStatus]:
+    """All sources ever seen, those that need somebody first."""
+    found = [msgspec.json.decode(record.body, type=SourceStatus) for record in context.index().records.scan("source")]
+    return sorted(found, key=lambda status: (status.health in ("ok", "waiting"), status.name.casefold()))
+
+
+class Books(msgspec.Struct, frozen=True):
+    """One source's account; `waiting` is what was fetched and not handled yet."""
+
+    source: str
+    fetched: int
+    tally: Tally
+    waiting: int
+
+
+@st.cache_data(**_KEEP)
+def books() -> list[Books]:
+    """By source, busiest first."""
+    tallies = context.index().books()
+    log = context.log()
+    try:
+        fetched = log.accounts(RAW)
+    finally:
+        log.close()
+    names = sorted(set(tallies) | set(fetched), key=lambda name: -fetched.get(name, 0))
+    return [
+        Books(name, fetched.get(name, 0), tally, fetched.get(name, 0) - tally.received)
+        for name in names
+        for tally in (tallies.get(name, Tally()),)
+    ]
+
+
+@st.cache_data(**_KEEP)
+def dead_letters(limit: int = 200) -> list[dict[str, str]]:
+    """What could not be handled, newest first: at, source, reason, value."""
+    log = context.log()
+    try:
+        letters = [letter for topic in TOPICS for letter in log.dead(topic, limit=limit)]
+    finally:
+        log.close()
+    letters.sort(key=lambda letter: letter.at, reverse=True)
+    return [
+        {"at": letter.at.isoformat(), "source": letter.source, "reason": letter.reason,
+         "value": letter.value[:400].decode("utf-8", "replace")}
+        for letter in letters
+    ]  # fmt: skip
+
+
+def store_edit(edit: Edit) -> None:
+    """Durable on return; the worker applies it within a second. Raises stream.LogFull."""
+    log = context.log()
+    try:
+        key = edit.mention or edit.author
+        log.append(EDITS_TOPIC, [Record(key.encode(), msgspec.json.encode(edit))])
+    finally:
+        log.close()
