@@ -169,7 +169,7 @@ def explain(error: Exception, url: str) -> AnySourceError:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, Refused):
-            return Forbidden(what=f"{cause}. A source on this machine or network needs local = true", url=url)
+            return Forbidden(what=str(cause), url=url)
         cause = getattr(cause, "os_error", None) or cause.__cause__
     if isinstance(error, aiohttp.InvalidURL | ValueError):
         return Unreachable(what=f"not a usable address: {url[:200]}", url=url)
