@@ -39,8 +39,8 @@ def message_of(mail: Mail, settings: MailSettings) -> EmailMessage:
     if mail.incident:  # mails of one incident show as one conversation
         thread = f"<{hashlib.sha256(mail.incident.encode()).hexdigest()[:32]}.incident@{domain}>"
         message["References"] = thread
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
+    message.set_content(mail.text, cte="quoted-printable")  # any server takes it, whatever the length of lines
+    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
     return message
 
 
