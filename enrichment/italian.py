@@ -7,6 +7,7 @@ stays.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -36,6 +37,7 @@ INTENSIFIERS = {
 CONTRAST = frozenset(_words("ma però tuttavia eppure peccato purtroppo"))
 NEGATED = -0.7  # "non bello" is less bad than "brutto"
 REACH = 4  # words a negation or an intensifier reaches over
+_DRAWN_OUT = re.compile(r"(.)\1{2,}")
 SUPERLATIVE = re.compile(r"issim[oaie]$")
 _SOFTEN = 6.0  # in s / sqrt(s^2 + soften): one word of strength 2 gives 0.63
 _EDGES = ".,;:!?()[]{}\"'«»“”…-–—*/\\|<>"
@@ -58,21 +60,27 @@ class ItalianLexicon:
     """The lexicon and its rules. Built once (0.05 s)."""
 
     def __init__(self, lines: Iterable[str] | None = None) -> None:
-        """`lines`: "entry<TAB>strength", -3..3; `*` at the end means any ending; two or three words are an expression whose
+        """`lines`: "entry<TAB>strength", -3..3; `*` at the end means any ending; several words are an expression whose
         strength replaces its words'. Default: the one that comes with Ronzio. Raises ValueError naming a bad line."""
         self._forms: dict[str, float] = {}
         self._prefixes: dict[str, float] = {}
         self._expressions: dict[str, float] = {}
         self._stems: dict[str, float] = {}
         self._stemmer = Stemmer.Stemmer("italian")
-        for number, line in enumerate(_shipped() if lines is None else lines, 1):
+        expressions: dict[str, float] = {}
+        lines = _shipped() if lines is None else list(lines)
+        self.digest = hashlib.blake2b("\n".join(lines).encode(), digest_size=4).hexdigest()
+        for number, line in enumerate(lines, 1):
             if line.strip() and not line.startswith("#"):
-                self._add(line, number)
+                self._add(line, number, expressions)
+        for expression, value in expressions.items():  # their words as texts give them: "l'ora" is "ora"
+            self._expressions[" ".join(map(self._key, expression.split()))] = value
         self._ends = frozenset(expression.split()[-1] for expression in self._expressions)
+        self._lengths = sorted({len(expression.split()) for expression in self._expressions}, reverse=True)
         self._negations = frozenset(fold(word)[0] for word in NEGATIONS)
         self._intensifiers = {fold(word)[0]: factor for word, factor in INTENSIFIERS.items()}
 
-    def _add(self, line: str, number: int) -> None:
+    def _add(self, line: str, number: int, expressions: dict[str, float]) -> None:
         entry, _, strength = line.rstrip("\n").partition("\t")
         try:
             value = float(strength)
@@ -80,7 +88,7 @@ class ItalianLexicon:
             raise ValueError(f"lexicon line {number}: expected entry<TAB>strength, got {line!r}") from None
         folded = fold(entry.strip())[0]
         if " " in folded:
-            self._expressions[folded] = value
+            expressions[folded] = value
         elif folded.endswith("*"):
             self._prefixes[folded[:-1]] = value
         else:
@@ -92,11 +100,7 @@ class ItalianLexicon:
     def word(self, token: str) -> ItalianWord:
         """The record of a white-space token, to be remembered by the caller."""
         folded = fold(token)[0]
-        bare = folded.strip(_EDGES + "#")
-        if "'" in bare and bare not in self._forms:
-            head, _, tail = bare.rpartition("'")
-            bare = tail if len(tail) > 1 else head
-        key = re.sub(r"(.)\1{2,}", r"\1\1", bare) if bare not in self._forms else bare
+        key = self._key(folded)
         stop = bool(folded) and folded[-1] in _STOPS
         contrast = key in CONTRAST or key in ("pero",)
         value = self._value(key)
@@ -107,6 +111,16 @@ class ItalianLexicon:
         return ItalianWord(
             key, value, key in self._negations, self._intensifiers.get(key, 1.0), contrast, stop, key in self._ends
         )
+
+    def _key(self, folded: str) -> str:
+        """Without punctuation, article and letters drawn out: "l'ora!" -> "ora", "belloooo" -> "belloo"."""
+        bare = folded.strip(_EDGES + "#")
+        if bare in self._forms:
+            return bare
+        if "'" in bare:
+            head, _, tail = bare.rpartition("'")
+            bare = tail if len(tail) > 1 else head
+        return _DRAWN_OUT.sub(r"\1\1", bare) if bare not in self._forms else bare
 
     def _value(self, key: str) -> float:
         if key in self._forms:
@@ -143,7 +157,7 @@ class ItalianLexicon:
         return total / math.sqrt(total * total + _SOFTEN), found
 
     def _expression(self, words: Sequence[ItalianWord], place: int) -> tuple[float, int]:
-        for length in (3, 2):
+        for length in self._lengths:
             if place + 1 >= length:
                 phrase = " ".join(word[0] for word in words[place - length + 1 : place + 1])
                 if phrase in self._expressions:
