@@ -22,7 +22,7 @@ def demo_config(*, web_port: int = WEB_PORT, mail_port: int = MAIL_PORT) -> dict
         # these hosts are our own: no need to be as patient as with others
         "crawler": {"host_delay": 0.2},
         # short steps, so that the crisis is told within a minute of its beginning, and its end is seen too
-        "alerts": {"every": 5, "bucket_seconds": 15, "grace_seconds": 15, "history_days": 2, "quiet_minutes": 3},
+        "alerts": {"every": 5, "bucket_seconds": 10, "grace_seconds": 10, "history_days": 2, "quiet_minutes": 3},
         "mail": {
             "host": "127.0.0.1",
             "port": mail_port,

@@ -38,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     calm: float = 1.0
     noise: float = 0.1  # share of comments that name no brand
     crisis_after: float = 75.0
-    rise: float = 60.0
+    rise: float = 45.0
     hold: float = 240.0
     fade: float = 420.0
     peak: float = 1.5  # at the height of the crisis, on top of the calm
