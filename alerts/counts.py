@@ -7,18 +7,20 @@ once, older ones and corrections of labels within the hour.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from alerts.baseline import Floats
-from alerts.series import Series, gaps, weighed
+from alerts.series import MEMORY, Series, discount, gaps
 from alerts.settings import AlertSettings
 from index import Index, Json
 from stream import SourceStatus
 
 _NEWEST = 60  # buckets read anew at every look: more than the longest stretch that is judged together
+_REPEATED = ("story", "author")
+_GROUPS = 500  # stories, and authors, with most mentions: those beyond weigh in full
 _WHOLE_AGAIN = timedelta(hours=1)
 
 
@@ -89,52 +91,43 @@ class Counts:
             return history.counts
         kept = history.counts[max(0, first - history.first) :]
         newest = max(first, min(last - _NEWEST, first + len(kept)))
-        counts = np.concatenate((kept[: newest - first], self._read(subject, negative, newest, last)))
+        before = max(first, newest - MEMORY)  # what repetitions in the newest part repeat
+        read = self._read(subject, negative, before, last)[newest - before :]
+        counts = np.concatenate((kept[: newest - first], read))
         history.first, history.counts = first, counts
         return counts
 
     def _read(self, subject: Subject, negative: bool, first: int, last: int) -> Floats:
-        """Weighted counts of the buckets `first` to `last`."""
+        """Counts of the buckets `first` to `last`, weighted where they are of a subject."""
         seconds = self._settings.bucket_seconds
         since, until = (datetime.fromtimestamp(bucket * seconds, UTC) for bucket in (first, last + 1))
-        distinct: Json = {}
-        for field in ("story", "author") if subject.brand else ():
-            distinct[field] = {"cardinality": {"field": field}}
-            distinct[f"with_{field}"] = {"value_count": {"field": field}}
-        answer = self._index.search(
-            {
-                "size": 0,
-                "query": subject.query(since, until, negative=negative),
-                "aggs": {
-                    "buckets": {
-                        "date_histogram": {
-                            "field": "published_at",
-                            "fixed_interval": f"{seconds}s",
-                            "min_doc_count": 1,
-                        },
-                        "aggs": distinct,
-                    }
-                },
-            }
-        )
+        over_time = {"buckets": _histogram(seconds)}
+        aggs: Json = dict(over_time)
+        for field in _REPEATED if subject.brand else ():
+            # Only those that come more than once: most do not, and weigh one each.
+            aggs[field] = {"terms": {"field": field, "size": _GROUPS, "min_doc_count": 2}, "aggs": over_time}
+        query = subject.query(since, until, negative=negative)
+        answer = self._index.search({"size": 0, "query": query, "aggs": aggs})["aggregations"]
         counts = np.zeros(last - first + 1)
-        for bucket in answer["aggregations"]["buckets"]["buckets"]:
-            counts[int(bucket["key"]) // 1000 // seconds - first] = _weight(bucket) if distinct else bucket["doc_count"]
-        return counts
+        for bucket, count in _filled(answer["buckets"], seconds, first):
+            counts[bucket] = count
+        discounts = [
+            discount((_filled(group["buckets"], seconds, first) for group in answer[field]["buckets"]), len(counts))
+            for field in aggs
+            if field in _REPEATED
+        ]
+        return np.maximum(counts - np.maximum.reduce(discounts), np.minimum(counts, 1.0)) if discounts else counts
 
 
-def _weight(bucket: Json) -> float:
-    mentions = int(bucket["doc_count"])
-    stories, authors = (
-        round(_value(bucket, field)) + mentions - round(_value(bucket, f"with_{field}"))
-        for field in ("story", "author")
-    )
-    return weighed(mentions, stories, authors)
+def _histogram(seconds: int) -> Json:
+    return {"date_histogram": {"field": "published_at", "fixed_interval": f"{seconds}s", "min_doc_count": 1}}
 
 
-def _value(bucket: Json, name: str) -> float:
-    value: Any = bucket[name]["value"]
-    return float(value or 0)
+def _filled(histogram: Json, seconds: int, first: int) -> list[tuple[int, int]]:
+    """The buckets with mentions, numbered from `first` on, in order."""
+    return [
+        (int(bucket["key"]) // 1000 // seconds - first, int(bucket["doc_count"])) for bucket in histogram["buckets"]
+    ]
 
 
 def covered_until(index: Index, now: datetime) -> datetime:

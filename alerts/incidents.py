@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from typing import Literal
 
@@ -15,6 +14,7 @@ from stream import Incident
 
 Event = Literal["started", "worsened", "ended"]
 
+_PAUSE = 4  # buckets between two mails, at least
 _CHANCE = 1e-3  # a doubling less improbable than this at the told rate may be chance
 
 
@@ -58,9 +58,9 @@ def advance(
             expected=decision.expected,
             bucket_seconds=decision.seconds,
         )
-    if not _worse(incident, decision):
+    if not _worse(incident, decision, settings):
         return moved, None
-    worse = msgspec.structs.replace(moved, severity=incident.severity + 1, told=_rate(decision))
+    worse = msgspec.structs.replace(moved, severity=incident.severity + 1, told=_rate(decision), told_at=decision.until)
     # Beyond the mails allowed (its start and its end are two of them) it still rises, silently.
     return worse, "worsened" if worse.severity <= settings.most_mails - 1 else None
 
@@ -78,6 +78,7 @@ def _start(decision: Decision, brand: str, product: str) -> Incident:
         expected=decision.expected,
         mentions=decision.observed,
         told=_rate(decision),
+        told_at=decision.until,
     )
 
 
@@ -86,9 +87,13 @@ def _rate(decision: Decision) -> float:
     return decision.observed / decision.seconds * 3600
 
 
-def _worse(incident: Incident, decision: Decision) -> bool:
-    """At least twice the rate last told of, and more than chance makes of that rate in so short a stretch."""
+def _worse(incident: Incident, decision: Decision, settings: AlertSettings) -> bool:
+    """At least twice the rate last told of, more than chance makes of that rate in so short a stretch, and not in the
+    very minutes in which it is still rising: one rise is one worsening."""
     if incident.told <= 0 or _rate(decision) < 2 * incident.told:
         return False
+    pause = timedelta(seconds=_PAUSE * settings.bucket_seconds)
+    if incident.told_at and decision.until - incident.told_at < pause:
+        return False
     told = incident.told * decision.seconds / 3600
-    return negative_binomial_tail(math.floor(decision.observed), told, 0.0) <= _CHANCE
+    return negative_binomial_tail(decision.observed, told, 0.0) <= _CHANCE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -12,13 +12,14 @@ import numpy as np
 
 from alerts.baseline import Bools, Floats
 
+MEMORY = 12  # buckets in which a story or author counts as the same again: the longest stretch judged together
 _FORGIVEN = 2  # past incidents that are kept out of the history
 
 
 class Series(NamedTuple):
     """Counts per bucket of `seconds`, oldest first, without holes; the first bucket begins at `start`.
 
-    `negative` and `total` are weighted (`weighed`); `known` is false for buckets in which nothing could be fetched.
+    `negative` and `total` are weighted (`discount`); `known` is false for buckets in which nothing could be fetched.
     """
 
     start: datetime
@@ -58,15 +59,22 @@ class Series(NamedTuple):
         return self._replace(known=known)
 
 
-def weighed(mentions: int, stories: int, authors: int) -> float:
-    """How much a bucket's mentions weigh: those that bring neither a known story nor a known author count one each,
-    all the others together the logarithm of their number.
+def discount(groups: Iterable[Sequence[tuple[int, int]]], length: int) -> Floats:
+    """How much less each bucket weighs for repetitions, the same story or the same author again within twelve buckets.
 
-    Forty copies of one agency item count 1 + log2(40) = 6.3, thirty posts by one angry customer 5.9, thirty
-    customers thirty. `stories` and `authors` are distinct ones, mentions without any counted one each.
+    A group holds the buckets of one story or author, in order, with its mentions in each. k mentions weigh
+    1 + log2(k): forty copies of one agency item 6.3, thirty posts by one angry customer 5.9, thirty customers thirty.
     """
-    fresh = max(min(mentions, 1), min(mentions, stories, authors))
-    return fresh + math.log2(1 + mentions - fresh)
+    less = np.zeros(length)
+    for group in groups:
+        for place, (bucket, count) in enumerate(group):
+            before = sum(earlier for at, earlier in group[:place] if bucket - at < MEMORY)
+            less[bucket] += count - (_together(before + count) - _together(before))
+    return less
+
+
+def _together(mentions: int) -> float:
+    return 1 + math.log2(mentions) if mentions else 0.0
 
 
 def gaps(everything: Floats, seconds: int) -> Bools:

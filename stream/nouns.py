@@ -167,6 +167,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mentions: int  # negative mentions since the start
     severity: int = 1  # rises when it worsens
     told: float = 0.0  # negative mentions an hour when last told of; at twice that it has worsened
+    told_at: datetime | None = None
     story: str = ""  # the story most of it is about
     topics: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()  # mention ids

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.series import Series, gaps, weighed
+from alerts.series import Series, discount, gaps
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 ENDS = START + timedelta(minutes=50)
@@ -24,25 +24,28 @@ def minutes(number: float) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("mentions", "stories", "authors", "weight"),
+    ("group", "weight"),
     [
-        (0, 0, 0, 0.0),
-        (1, 1, 1, 1.0),
-        (30, 30, 30, 30.0),
-        (40, 1, 40, 1 + np.log2(40)),  # one agency item in forty papers
-        (30, 30, 1, 1 + np.log2(30)),  # one angry customer
-        (10, 8, 9, 8 + np.log2(3)),
+        ([(3, 1)], 1.0),
+        ([(3, 40)], 1 + np.log2(40)),  # one agency item in forty papers at once
+        ([(1, 10), (3, 10), (6, 20)], 1 + np.log2(40)),  # and within the hour
+        ([(0, 8), (40, 8)], 2 * (1 + np.log2(8))),  # again after hours: it counts again
     ],
 )
-def test_copies_and_repetitions_weigh_less(mentions: int, stories: int, authors: int, weight: float) -> None:
-    assert weighed(mentions, stories, authors) == pytest.approx(weight)
+def test_repetitions_weigh_less(group: list[tuple[int, int]], weight: float) -> None:
+    mentions = sum(count for _, count in group)
+    assert mentions - discount([group], 50).sum() == pytest.approx(weight)
 
 
-@given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
-def test_a_weight_is_never_more_than_the_mentions(mentions: int, stories: int, authors: int) -> None:
-    weight = weighed(mentions, min(stories, mentions), min(authors, mentions))
-    assert 0 <= weight <= mentions
-    assert weight >= min(mentions, 1)
+def test_groups_add_up() -> None:
+    assert discount([[(0, 2), (1, 2)], [(1, 4)]], 2).tolist() == [0.0, 2 - 1 + 4 - 3]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 60)), max_size=20, unique_by=lambda pair: pair[0]))
+def test_no_bucket_weighs_less_than_nothing(group: list[tuple[int, int]]) -> None:
+    less = discount([sorted(group)], 31)
+    assert (less >= 0).all()
+    assert all(less[bucket] <= count for bucket, count in group)
 
 
 @pytest.mark.parametrize(("now", "count"), [(0, 0), (5, 0), (5.9, 0), (6, 1), (10.9, 1), (11, 2), (500, 10)])

@@ -65,20 +65,26 @@ def test_a_longer_stretch_with_more_mentions_is_no_higher_peak() -> None:
 
 
 def test_it_worsens_when_the_rate_doubles_since_last_told() -> None:
-    incident, events = follow(decision(5), decision(10, observed=39), decision(15, observed=41))
+    incident, events = follow(decision(5), decision(30, observed=39), decision(35, observed=41))
     assert events == ["started", "worsened"]
     assert incident is not None and incident.severity == 2
-    assert follow(decision(5), decision(10, observed=41), decision(15, observed=70))[1] == ["started", "worsened"]
-    assert follow(decision(5), decision(10, observed=41), decision(15, observed=90))[1][2:] == ["worsened"]
+    assert follow(decision(5), decision(30, observed=41), decision(60, observed=70))[1] == ["started", "worsened"]
+    assert follow(decision(5), decision(30, observed=41), decision(60, observed=90))[1][2:] == ["worsened"]
+
+
+def test_one_rise_is_one_worsening() -> None:
+    rise = [decision(5), decision(30, observed=45), decision(35, observed=100), decision(40, observed=110)]
+    assert follow(*rise)[1] == ["started", "worsened"]
+    assert follow(*rise, decision(55, observed=120))[1] == ["started", "worsened", "worsened"]
 
 
 def test_a_doubling_that_chance_makes_is_none() -> None:
     """20 in an hour is 1.7 in five minutes; 5 of them may be chance."""
-    assert follow(decision(60, seconds=3600), decision(65, observed=5))[1] == ["started"]
+    assert follow(decision(60, seconds=3600), decision(90, observed=5))[1] == ["started"]
 
 
 def test_mails_about_one_incident_are_limited() -> None:
-    many = [decision(5 * step, observed=10 * 3**step) for step in range(1, 9)]
+    many = [decision(25 * step, observed=10 * 3**step) for step in range(1, 9)]
     incident, events = follow(*many, alert=AlertSettings(most_mails=4))
     assert events == ["started", "worsened", "worsened"]
     assert incident is not None and incident.severity == 8
