@@ -41,7 +41,7 @@ _DRAWN_OUT = re.compile(r"(.)\1{2,}")
 SUPERLATIVE = re.compile(r"issim[oaie]$")
 _SOFTEN = 6.0  # in s / sqrt(s^2 + soften): one word of strength 2 gives 0.63
 _EDGES = ".,;:!?()[]{}\"'«»“”…-–—*/\\|<>"
-_STOPS = frozenset(".!?;…")
+_STOPS = frozenset(".!?;:,…")
 
 
 class ItalianWord(NamedTuple):
@@ -54,6 +54,15 @@ class ItalianWord(NamedTuple):
     contrast: bool
     stop: bool
     second: bool  # may be the second word of an expression
+
+
+class Decisive(NamedTuple):
+    """A word or expression that decided: where it ends, what it counted, as it is called, whether a negation turned it."""
+
+    place: int
+    counted: float
+    text: str
+    turned: bool
 
 
 class ItalianLexicon:
@@ -135,34 +144,41 @@ class ItalianLexicon:
                 return self._prefixes[key[:size]]
         return self._stems.get(self._stemmer.stemWord(key), 0.0)
 
-    def score(self, words: Sequence[ItalianWord]) -> tuple[float, list[tuple[int, float]]]:
-        """(-1..1, the words that decided with what they counted): negations reach four words, not past a stop; what
-        follows "ma" counts more than what stands before it."""
-        found: list[tuple[int, float]] = []
+    def score(self, words: Sequence[ItalianWord]) -> tuple[float, list[Decisive]]:
+        """(-1..1, what decided it): negations reach four words, not past a stop; what follows "ma" counts more than what
+        stands before it."""
+        found: list[Decisive] = []
         contrast = -1
         for place, word in enumerate(words):
             if word[4]:
                 contrast = place
             if word[6] and place:
-                value, length = self._expression(words, place)
-                if length:
-                    found = [entry for entry in found if entry[0] <= place - length]
-                    found.append((place, value * _before(words, place - length + 1)))
+                phrase = self._expression(words, place)
+                if phrase:
+                    first = place - phrase.count(" ")
+                    found = [one for one in found if one.place < first]
+                    found.append(_decisive(words, first, place, phrase, self._expressions[phrase]))
                     continue
             if word[1]:
-                found.append((place, word[1] * _before(words, place)))
+                found.append(_decisive(words, place, place, word[0] or "☺", word[1]))
         if contrast > 0:
-            found = [(place, value * (0.6 if place < contrast else 1.3)) for place, value in found]
-        total = math.fsum(value for _, value in found)
+            found = [one._replace(counted=one.counted * (0.6 if one.place < contrast else 1.3)) for one in found]
+        total = math.fsum([one.counted for one in found])
         return total / math.sqrt(total * total + _SOFTEN), found
 
-    def _expression(self, words: Sequence[ItalianWord], place: int) -> tuple[float, int]:
+    def _expression(self, words: Sequence[ItalianWord], place: int) -> str:
+        """The longest expression that ends at this word, "" for none."""
         for length in self._lengths:
             if place + 1 >= length:
-                phrase = " ".join(word[0] for word in words[place - length + 1 : place + 1])
+                phrase = " ".join([word[0] for word in words[place - length + 1 : place + 1]])
                 if phrase in self._expressions:
-                    return self._expressions[phrase], length
-        return 0.0, 0
+                    return phrase
+        return ""
+
+
+def _decisive(words: Sequence[ItalianWord], first: int, place: int, text: str, value: float) -> Decisive:
+    factor = _before(words, first)
+    return Decisive(place, value * factor, text, factor < 0)
 
 
 def _before(words: Sequence[ItalianWord], place: int) -> float:

@@ -79,9 +79,15 @@ class KeywordMatcher:
                 continue
             closed = end == size or not _is_word(folded[end])
             for keyword, open_end, tagged in patterns[pattern]:
-                if not (closed or open_end) or (tagged and before not in "#@"):
+                if tagged and before not in "#@":
                     continue
-                first, last = (start, end) if places is None else original(places, start, end)
+                stop = end
+                if not closed:
+                    if not open_end:
+                        continue
+                    while stop < size and _is_word(folded[stop]):
+                        stop += 1
+                first, last = (start, stop) if places is None else original(places, start, stop)
                 if keywords[keyword][2] and text[first:last] != keywords[keyword].text:
                     continue
                 hits.append(Hit(keyword, first, last))

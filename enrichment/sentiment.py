@@ -112,9 +112,7 @@ class LexiconEngine:
     def _score_italian(self, tokens: Sequence[str]) -> tuple[float, _Found]:
         words = self._italian_words(tokens)
         value, found = self._lexicon.score(words)
-        return value, [
-            (words[place].key or "☺", counted, counted * words[place].value < 0) for place, counted in found if counted
-        ]
+        return value, [(one.text, one.counted, one.turned) for one in found if one.counted]
 
     def _italian_words(self, tokens: Sequence[str]) -> list[ItalianWord]:
         memo = self._italian

@@ -118,7 +118,8 @@ class Stories:
         best = np.full(count, -1, np.int64)
         self._values[numbers % self._size] = values
         slots = self._slots(values)
-        candidates = np.concatenate([self._tables[_BAND, slots], self._within(slots, long, first)], axis=1)
+        within = self._within(slots, long, first)
+        candidates = np.where(within >= 0, within, self._tables[_BAND, slots])  # as if they came one by one
         candidates[candidates <= first + count - 1 - self._size] = -1
         candidates[~long] = -1
         rows, columns = np.nonzero(candidates >= 0)
