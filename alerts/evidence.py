@@ -60,7 +60,7 @@ def gather(index: Index, subject: Subject, since: datetime, until: datetime) -> 
 
 
 def choose(mentions: list[Mention]) -> tuple[Mention, ...]:
-    """At most five mentions to show: one a story, author and title, the stories with the most copies first, then what is
+    """At most five mentions to show: one a story, author and text, the stories with the most copies first, then what is
     read by most, then what is most surely negative. Pure."""
     copies = Counter(mention.story or mention.id for mention in mentions)
     ranked = sorted(
@@ -76,7 +76,7 @@ def choose(mentions: list[Mention]) -> tuple[Mention, ...]:
     chosen: list[Mention] = []
     told: set[str] = set()
     for mention in ranked:
-        marks = {mention.story or mention.id, f"words:{' '.join((mention.title or mention.text).lower().split())}"}
+        marks = {mention.story or mention.id, f"text:{' '.join((mention.text or mention.title).lower().split())}"}
         marks |= {f"author:{mention.author}"} if mention.author else set()
         if marks & told:
             continue

@@ -24,7 +24,7 @@ _BLOCK = re.compile(
 )
 _KNOWN = re.compile(
     r"</?(?:a|abbr|b|big|blockquote|br|center|cite|code|del|div|em|font|h[1-6]|hr|i|iframe|img|ins|li|ol|p|pre|q|s|script"
-    r"|small|span|strike|strong|style|sub|sup|svg|table|td|tr|tt|u|ul|video)(?:\s[^<>]*)?/?>",
+    r"|small|span|strike|strong|style|sub|sup|svg|table|td|tr|tt|u|ul|video)(?:[\s/][^<>]{0,5000})?>",
     re.IGNORECASE,
 )
 _VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})

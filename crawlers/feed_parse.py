@@ -91,5 +91,5 @@ def _plain(detail: Any, atom: bool) -> bool:
 
 
 def _string(mapping: Any, name: str) -> str:
-    value = mapping.get(name) if isinstance(mapping, dict) else None
+    value = mapping[name] if isinstance(mapping, dict) and name in mapping else None
     return value if isinstance(value, str) else ""

@@ -36,6 +36,7 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     moved_to: str = ""
     moved_seen: int = 0
     moved_first_at: datetime | None = None
+    broken: str = ""  # what the user should know of the body last read
     seen: dict[str, str] = {}  # id -> hash of what it said; oldest first
 
 
@@ -75,7 +76,7 @@ class FeedSource:
         if got.status == 304:
             return _covered(before, budget.now)
         if _hash(got.body) == before.body:
-            return _covered(_read_whole(before, got, budget.now), budget.now)
+            return _covered(_read_whole(before, got, budget.now, before.broken), budget.now)
         return await self._read(before, got, budget)
 
     async def _get(self, state: FeedState, now: datetime) -> Fetched:
@@ -102,8 +103,8 @@ class FeedSource:
         given, more = fresh[: budget.items], len(fresh) > budget.items
         state = _seen(before, parsed.items, given)
         if not more:
-            state = _read_whole(state, got, budget.now)
-        return _covered(state, budget.now, tuple(given), more, parsed.errors, cut=got.truncated)
+            state = _read_whole(state, got, budget.now, _broken(parsed, got.truncated))
+        return _covered(state, budget.now, tuple(given), more, parsed.errors)
 
     async def _parse(self, got: Fetched, now: datetime) -> tuple[Parsed, bool]:
         """What the feed holds, and whether it did its reader harm."""
@@ -138,11 +139,19 @@ def _hash(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _read_whole(state: FeedState, got: Fetched, now: datetime) -> FeedState:
+def _broken(parsed: Parsed, truncated: bool) -> str:
+    """One line on what is wrong with a body that could be read."""
+    count = len(parsed.errors)
+    some = f"{parsed.errors[0].what}{f' (and {count - 1} more)' if count > 1 else ''}" if count else ""
+    cut = "the feed is cut off; its last entry was left out" if truncated else ""
+    return "; ".join(filter(None, (some, cut)))
+
+
+def _read_whole(state: FeedState, got: Fetched, now: datetime, broken: str) -> FeedState:
     """After an answer whose entries are all given. The validators of a cut-off body would make its rest be missed."""
     etag, modified = ("", "") if got.truncated else (got.etag, got.last_modified)
     read = msgspec.structs.replace(
-        state, etag=etag, last_modified=modified, body=_hash(got.body), poison="", unconditional_at=now
+        state, etag=etag, last_modified=modified, body=_hash(got.body), poison="", unconditional_at=now, broken=broken
     )
     return _moved(read, got, now)
 
@@ -180,13 +189,9 @@ def _covered(
     items: tuple[Item, ...] = (),
     more: bool = False,
     errors: tuple[Partial | BadPayload, ...] = (),
-    *,
-    cut: bool = False,
 ) -> Page:
-    note = "the feed was cut off; its last entry was left out" if cut else ""
-    if moved := _believed(state):
-        note = "; ".join(filter(None, (note, f"it has moved to {moved}")))
-    coverage = Coverage(state="covered", until=now, note=note)
+    moved = f"it has moved to {state.moved_to}" if _believed(state) else ""
+    coverage = Coverage(state="covered", until=now, note="; ".join(filter(None, (state.broken, moved))))
     return Page(items=items, next_state=msgspec.json.encode(state), coverage=coverage, more=more, errors=errors)
 
 

@@ -23,7 +23,6 @@ from crawlers.source import (
     Forbidden,
     Gone,
     Page,
-    Partial,
     RateLimited,
 )
 from stream import SourceStatus
@@ -122,10 +121,7 @@ def _jitter(identity: str, now: datetime) -> float:
 
 def _note(coverage: Coverage, errors: Sequence[AnySourceError]) -> str:
     """What the user should know of a visit that went well on the whole."""
-    partial = [error.what for error in errors if isinstance(error, Partial)]
-    more = f" (and {len(partial) - 1} more)" if len(partial) > 1 else ""
-    others = [error.what for error in errors if not isinstance(error, Partial)]
-    return "; ".join([text for text in (coverage.note, *others, *(one + more for one in partial[:1])) if text])[:500]
+    return (coverage.note or next((error.what for error in errors), ""))[:500]
 
 
 def _arrivals(known: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:

@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 from stream import utc_now
 
+OWN_HOSTS = ("127.0.0.1", "localhost", "::1")
+OWN_DELAY = 0.05  # seconds at most: this machine need not be spared as others are
+
 
 class Hosts:
     """Turns by host. The pause counts from the end of a request: a slow host is asked less often."""
@@ -34,7 +37,9 @@ class Hosts:
             try:
                 yield
             finally:
-                self._free_at[host] = clock() + self._delay * random.uniform(1, 1.2)
+                own = urlsplit(url).hostname in OWN_HOSTS
+                delay = min(self._delay, OWN_DELAY) if own else self._delay
+                self._free_at[host] = clock() + delay * random.uniform(1, 1.2)
 
     def keep_quiet(self, url: str, until: datetime) -> None:
         """The host asked for it; it holds for every source there."""

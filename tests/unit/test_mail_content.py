@@ -45,7 +45,7 @@ def mention(number: int, **changes: object) -> Mention:
         "url": f"https://forum.example.org/t/{number}",
         "site": "forum.example.org",
         "title": f"Delusione numero {number}",
-        "text": "Non funziona più nulla.",
+        "text": f"Non funziona più nulla: {number}.",
         "author": f"utente{number}",
     }
     return Mention(**(values | changes))  # type: ignore[arg-type]
@@ -180,11 +180,11 @@ def test_one_line_has_no_breaks_and_no_direction_marks() -> None:
     assert one_line("parola " * 50, 20) == "parola parola…"
 
 
-def test_examples_are_different_stories_authors_and_titles() -> None:
+def test_examples_are_different_stories_authors_and_texts() -> None:
     copies = [mention(number, story="s", title=f"copia {number}") for number in range(1, 9)]
     one_author = [mention(number, author="furioso", reach=5) for number in range(10, 14)]
-    same_title = [mention(number, title="Uguale") for number in range(20, 24)]
-    chosen = choose([*same_title, *one_author, *copies])
+    same_text = [mention(number, text="Uguale") for number in range(20, 24)]
+    chosen = choose([*same_text, *one_author, *copies])
     assert [example.story or example.author for example in chosen] == ["s", "furioso", "utente20"]
 
 
