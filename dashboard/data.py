@@ -17,13 +17,12 @@ import streamlit as st
 
 from dashboard import bodies, context
 from index import Json, Tally
-from stream import RAW, SENTIMENTS, TOPICS, Edit, Incident, Mail, Record, SourceStatus
-from stream import EDITS as EDITS_TOPIC
+from stream import EDITS, RAW, SENTIMENTS, TOPICS, Edit, Incident, Mail, Record, SourceStatus
 
-_KEEP = {"ttl": 2, "max_entries": 500, "show_spinner": False}
+_keep = st.cache_data(ttl=2, max_entries=500, show_spinner=False)
 
 
-@st.cache_data(**_KEEP)
+@_keep
 def _ask(body: str) -> Json:
     return context.index().search(json.loads(body))
 
@@ -75,7 +74,7 @@ def stories(parts: Sequence[Json], size: int = 6) -> list[dict[str, Any]]:
     return [{**row, "first": firsts[row["key"]]} for row in rows if row["key"] in firsts]
 
 
-@st.cache_data(**_KEEP)
+@_keep
 def mentions_by_id(ids: tuple[str, ...]) -> list[Json]:
     return context.index().get(list(ids)) if ids else []
 
@@ -107,7 +106,7 @@ def analysis(parts: Sequence[Json], fields: Sequence[str], step: str) -> pd.Data
 def _flat(level: Json, fields: list[str], keys: Json, count: int) -> Iterator[Json]:
     if not fields:
         labels = {entry["key"]: entry["doc_count"] for entry in level["sentiment"]["buckets"]}
-        counts = {label: labels.get(label, 0) for label in SENTIMENTS}
+        counts: Json = {label: labels.get(label, 0) for label in SENTIMENTS}
         yield {**keys, "mentions": count, **counts, "score": level["score"]["value"]}
         return
     for bucket in level["group"]["buckets"]:
@@ -115,21 +114,21 @@ def _flat(level: Json, fields: list[str], keys: Json, count: int) -> Iterator[Js
             yield from _flat(bucket, fields[1:], {**keys, fields[0]: bucket["key"]}, bucket["doc_count"])
 
 
-@st.cache_data(**_KEEP)
+@_keep
 def incidents() -> list[Incident]:
     """All incidents, newest first."""
     found = [msgspec.json.decode(record.body, type=Incident) for record in context.index().records.scan("incident")]
     return sorted(found, key=lambda incident: incident.started_at, reverse=True)
 
 
-@st.cache_data(**_KEEP)
+@_keep
 def mails() -> list[Mail]:
     """All mails written, newest first."""
     found = [msgspec.json.decode(record.body, type=Mail) for record in context.index().records.scan("mail")]
     return sorted(found, key=lambda mail: mail.created_at, reverse=True)
 
 
-@st.cache_data(**_KEEP)
+@_keep
 def sources() -> list[SourceStatus]:
     """All sources ever seen, those that need somebody first."""
     found = [msgspec.json.decode(record.body, type=SourceStatus) for record in context.index().records.scan("source")]
@@ -145,7 +144,7 @@ class Books(msgspec.Struct, frozen=True):
     waiting: int
 
 
-@st.cache_data(**_KEEP)
+@_keep
 def books() -> list[Books]:
     """By source, busiest first."""
     tallies = context.index().books()
@@ -162,7 +161,7 @@ def books() -> list[Books]:
     ]
 
 
-@st.cache_data(**_KEEP)
+@_keep
 def dead_letters(limit: int = 200) -> list[dict[str, str]]:
     """What could not be handled, newest first: at, source, reason, value."""
     log = context.log()
@@ -183,6 +182,6 @@ def store_edit(edit: Edit) -> None:
     log = context.log()
     try:
         key = edit.mention or edit.author
-        log.append(EDITS_TOPIC, [Record(key.encode(), msgspec.json.encode(edit))])
+        log.append(EDITS, [Record(key.encode(), msgspec.json.encode(edit))])
     finally:
         log.close()

@@ -1,0 +1,50 @@
+"""The page's frame: navigation and language. Streamlit runs this for every visitor and every click.
+
+The pages lie in `views/`: a folder called `pages/` would be served by Streamlit beside this script, past any sign-in.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.words import _, language
+from i18n import LANGUAGES
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    st.set_page_config(page_title="Ronzio", page_icon=str(HERE / "theme" / "icon.png"), layout="wide")
+    wanted = st.query_params.get("lang")
+    if wanted in LANGUAGES and "language" not in st.session_state:
+        st.session_state["language"] = wanted
+    st.logo(str(HERE / "theme" / "logo.svg"), size="large")
+    views = HERE / "views"
+    page = st.navigation(
+        {
+            _("Watch"): [
+                st.Page(views / "live.py", title=_("Live"), icon=":material/monitoring:", default=True),
+                st.Page(views / "mentions.py", title=_("Mentions"), icon=":material/forum:", url_path="mentions"),
+                st.Page(views / "alerts.py", title=_("Alerts"), icon=":material/notifications:", url_path="alerts"),
+            ],
+            _("Understand"): [
+                st.Page(views / "analyse.py", title=_("Analyse"), icon=":material/query_stats:", url_path="analyse"),
+                st.Page(views / "sources.py", title=_("Sources"), icon=":material/rss_feed:", url_path="sources"),
+            ],
+        }
+    )
+    with st.sidebar:
+        st.segmented_control(
+            _("Language"), LANGUAGES, default=language(), key="language_choice", required=True,
+            format_func={"it": "Italiano", "en": "English"}.__getitem__, on_change=_choose_language,
+        )  # fmt: skip
+    page.run()
+
+
+def _choose_language() -> None:
+    st.session_state["language"] = st.session_state["language_choice"]
+
+
+main()

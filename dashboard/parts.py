@@ -1,0 +1,95 @@
+"""Pieces that several pages show: a mention as a card, empty and broken states, the brand selector."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from dashboard import context
+from dashboard.words import _, ago, inert, label, moment
+from index import BadQuery, IndexFailure, Json
+from stream import utc_now
+
+logger = logging.getLogger(__name__)
+
+DOTS = {"negative": ":red[●]", "neutral": ":gray[●]", "positive": ":green[●]"}
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Around what asks the store: a question that cannot be answered and a store that does not answer are said in
+    words, and the rest of the page stays."""
+    try:
+        yield
+    except BadQuery as error:
+        bad_query(error)
+    except (IndexFailure, OSError) as error:
+        logger.exception("the store does not answer", extra={"action": "page-store-failed"})
+        st.error(
+            _("The mentions cannot be read right now. This page tries again by itself."), icon=":material/cloud_off:"
+        )
+        st.text(str(error))
+
+
+def bad_query(error: BadQuery) -> None:
+    """Why a typed query cannot be answered, and where."""
+    place = _(" (at letter {column})").format(column=error.column) if error.column else ""
+    st.error(_("The query cannot be answered") + place, icon=":material/error:")
+    st.text(str(error))
+
+
+def own_brands() -> list[str]:
+    return [brand.id for brand in context.current().brands if brand.role == "own"]
+
+
+def nothing_yet() -> None:
+    """The empty state of a new installation."""
+    st.info(
+        _("No mentions yet. As soon as the sources bring some, they appear here by themselves."),
+        icon=":material/hourglass_empty:",
+    )
+    st.page_link("views/sources.py", label=_("See how the sources are"), icon=":material/rss_feed:")
+
+
+def when(mention: Json) -> datetime:
+    return datetime.fromisoformat(mention["published_at"])
+
+
+def headline(mention: Json) -> str:
+    """The title, or the beginning of the text."""
+    text: str = mention.get("title") or mention.get("text") or ""
+    text = " ".join(text.split())
+    return text if len(text) <= 140 else text[:139] + "…"
+
+
+def meta(mention: Json) -> str:
+    """Sentiment, place, author and time of a mention in one line, safe as a label."""
+    parts = [label("source", mention["source"]), mention.get("author", ""), ago(when(mention), utc_now())]
+    return f"{DOTS[mention['sentiment']]} " + inert(" · ".join(part for part in parts if part))
+
+
+def card(mention: Json, extra: str = "") -> None:
+    """A mention in two lines: where and when, and its words; user text only as inert text."""
+    with st.container(border=True, gap="xxsmall"):
+        st.caption(meta(mention) + (f" · {inert(extra)}" if extra else ""))
+        st.text(headline(mention))
+
+
+def value_list(field: str, values: list[str] | str | None) -> str:
+    """Names of a field's values, for people."""
+    found = [values] if isinstance(values, str) else values or []
+    return ", ".join(label(field, value) for value in found) or "–"
+
+
+def stamp(mention: Json) -> str:
+    return moment(when(mention))
+
+
+def table(rows: list[dict[str, Any]], **options: Any) -> None:
+    """A table of plain values; a data frame shows user text as it is."""
+    st.dataframe(rows, hide_index=True, width="stretch", **options)

@@ -1,0 +1,143 @@
+"""Words on the pages: the visitor's language, and names for what the store keeps as ids.
+
+Views say `_("...")`; the language is the visitor's choice in the sidebar, else what the browser asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+from dashboard import context
+from i18n import format_datetime, format_delta, format_number, format_percent, language_or_default, translator
+
+
+def language() -> str:
+    """ "it" or "en"."""
+    chosen = st.session_state.get("language") or st.query_params.get("lang") or st.context.locale
+    return language_or_default(chosen, context.current().settings.language)
+
+
+def _(text: str) -> str:
+    """The text in the visitor's language."""
+    return translator("dashboard", language()).gettext(text)
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """The right form for a count; `{count}` in it is the caller's to fill in."""
+    return translator("dashboard", language()).ngettext(one, many, count)
+
+
+def number(value: float, decimals: int = 0) -> str:
+    return format_number(value, language(), decimals)
+
+
+def percent(share: float) -> str:
+    return format_percent(share, language())
+
+
+def moment(value: datetime) -> str:
+    """Date and time on the installation's clock."""
+    return format_datetime(value, language(), context.current().settings.time_zone)
+
+
+def ago(value: datetime, now: datetime) -> str:
+    """ "3 minutes ago"."""
+    return format_delta(min(value - now, timedelta(0)), language(), ago=True)
+
+
+def label(field: str, value: str) -> str:
+    """What a visitor calls a value of a field; ids without a name of ours are made readable."""
+    if field in ("brand", "product"):
+        return _names().get((field, value), value)
+    known = {
+        "sentiment": sentiment_names, "status": status_names, "language": language_names, "topic": topic_names,
+        "department": department_names, "channel": channel_names, "source": source_names,
+    }.get(field)  # fmt: skip
+    names = known() if known else {}
+    return names.get(value) or (value.replace("-", " ") if field in ("topic", "department") else value)
+
+
+def _names() -> dict[tuple[str, str], str]:
+    names = {}
+    for brand in context.current().brands:
+        names["brand", brand.id] = brand.name
+        names.update({("product", product.id): product.name for product in brand.products})
+    return names
+
+
+def source_names() -> dict[str, str]:
+    from dashboard import data
+
+    return {source.id: source.name for source in data.sources()}
+
+
+def sentiment_names() -> dict[str, str]:
+    return {"negative": _("Negative"), "neutral": _("Neutral"), "positive": _("Positive")}
+
+
+def status_names() -> dict[str, str]:
+    return {
+        "new": _("New"), "open": _("Being handled"), "answered": _("Answered"), "closed": _("Closed"),
+        "ignored": _("Ignored"),
+    }  # fmt: skip
+
+
+def language_names() -> dict[str, str]:
+    return {
+        "it": _("Italian"), "en": _("English"), "es": _("Spanish"), "fr": _("French"), "de": _("German"),
+        "pt": _("Portuguese"), "und": _("Unknown"),
+    }  # fmt: skip
+
+
+def channel_names() -> dict[str, str]:
+    return {"feed": _("Feed"), "site": _("Site"), "import": _("Import")}
+
+
+def field_names() -> dict[str, str]:
+    return {
+        "brand": _("Brand"), "product": _("Product"), "sentiment": _("Sentiment"), "topic": _("Topic"),
+        "department": _("Department"), "source": _("Source"), "channel": _("Channel"), "site": _("Site"),
+        "language": _("Language"), "status": _("Status"), "assignee": _("Assigned to"), "author": _("Author"),
+        "story": _("Story"), "time": _("Time"), "note": _("Note"),
+    }  # fmt: skip
+
+
+def topic_names() -> dict[str, str]:
+    return {
+        "customer-care": _("Customer care"), "product-quality": _("Product quality"), "price": _("Price"),
+        "billing": _("Payments and invoices"), "delivery": _("Delivery"), "punctuality": _("Delays"),
+        "returns": _("Returns and refunds"), "website-app": _("Website and app"), "store-staff": _("Stores and staff"),
+        "safety": _("Safety and health"), "legal": _("Legal matters"), "privacy": _("Privacy"), "work": _("Work"),
+        "sustainability": _("Environment and society"), "business": _("Company and market"),
+        "advertising": _("Advertising"), "product-request": _("Requests and ideas"),
+    }  # fmt: skip
+
+
+def department_names() -> dict[str, str]:
+    return {
+        "customer-care": _("Customer care"), "product": _("Product"), "marketing": _("Marketing"),
+        "administration": _("Administration"), "logistics": _("Logistics"), "operations": _("Operations"),
+        "digital": _("Digital"), "retail": _("Retail"), "legal": _("Legal"), "hr": _("Human resources"),
+        "sustainability": _("Sustainability"), "management": _("Management"),
+    }  # fmt: skip
+
+
+def inert(text: str) -> str:
+    """User text for a label that would read it as Markdown: every letter with a meaning there becomes an entity, and
+    addresses do not become links."""
+    special = frozenset("\\`*_{}[]()<>#+-.!|~$:@/&=^\"'")
+    plain = "".join(f"&#{ord(ch)};" if ch in special else ch for ch in " ".join(text.split()))
+    for start in ("http", "www"):
+        plain = plain.replace(start, f"{start[:-1]}\u2060{start[-1]}")
+    return plain
+
+
+Format = Callable[[str], str]
+
+
+def by_field(field: str) -> Format:
+    """A `format_func` for selectors of a field's values."""
+    return lambda value: label(field, value)
