@@ -85,6 +85,12 @@ def newest(parts: Sequence[Json], size: int, offset: int = 0) -> tuple[list[Json
     return [hit["_source"] for hit in answer["hits"]["hits"]], answer["hits"]["total"]["value"]
 
 
+def count(parts: Sequence[Json]) -> int:
+    """How many mentions match."""
+    total: int = ask({"query": bodies.all_of(parts), "size": 0, "track_total_hits": True})["hits"]["total"]["value"]
+    return total
+
+
 @st.cache_data(ttl=30, max_entries=4, show_spinner=False)
 def choices() -> dict[str, list[str]]:
     """field -> values that occur, most frequent first."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,6 +50,17 @@ async def export(request: Request) -> Response:
             background=BackgroundTask(path.unlink),
         )
     return PlainTextResponse("csv or parquet", 404)
+
+
+def address(form: str, query: str, period: str | None, filters: Mapping[str, Sequence[str]], story: str = "") -> str:
+    """Where the page's export is."""
+    asked = {
+        "q": query,
+        "period": period or "",
+        "story": story,
+        **{name: list(values) for name, values in filters.items()},
+    }
+    return f"/export/{form}?{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"
 
 
 def _query(request: Request) -> Json:

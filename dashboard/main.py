@@ -40,6 +40,8 @@ def main() -> None:
             _("Language"), LANGUAGES, default=language(), key="language_choice", required=True,
             format_func={"it": "Italiano", "en": "English"}.__getitem__, on_change=_choose_language,
         )  # fmt: skip
+    if told := st.session_state.pop("toast", None):
+        st.toast(told, icon=":material/check:")
     page.run()
 
 

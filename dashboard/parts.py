@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -62,9 +63,13 @@ def when(mention: Json) -> datetime:
 
 def headline(mention: Json) -> str:
     """The title, or the beginning of the text."""
-    text: str = mention.get("title") or mention.get("text") or ""
-    text = " ".join(text.split())
-    return text if len(text) <= 140 else text[:139] + "…"
+    return shortened(mention.get("title") or mention.get("text") or "", 140)
+
+
+def shortened(text: str, most: int) -> str:
+    """On one line, at most `most` letters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def meta(mention: Json) -> str:
@@ -78,6 +83,28 @@ def card(mention: Json, extra: str = "") -> None:
     with st.container(border=True, gap="xxsmall"):
         st.caption(meta(mention) + (f" · {inert(extra)}" if extra else ""))
         st.text(headline(mention))
+
+
+_BADGES = {"brand": "blue", "product": "blue", "topic": "orange", "status": "gray", "assignee": "violet"}
+
+
+def tags(mention: Json) -> str:
+    """The mention's tags as small coloured labels, safe as Markdown."""
+    found = []
+    for field, colour in _BADGES.items():
+        values = mention.get(field) or []
+        for value in [values] if isinstance(values, str) else values:
+            found.append(f":{colour}-badge[{inert(label(field, value))}]")
+    return " ".join(found)
+
+
+def web_url(url: str) -> str:
+    """The address if a browser may be led there (http or https with a host), else ""."""
+    try:
+        place = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if place.scheme in ("http", "https") and place.hostname else ""
 
 
 def value_list(field: str, values: list[str] | str | None) -> str:

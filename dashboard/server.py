@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard import context
 from dashboard.exports import export
+from dashboard.letters import letter
 from dashboard.settings import DashboardSettings
 from stream import Brand
 
@@ -96,7 +97,11 @@ def application(settings: DashboardSettings) -> ASGIApp:
         config.set_option(name, value)
     return st.App(
         HERE / "main.py",
-        routes=[Route("/healthz", _health), Route("/export/{form}", export)],
+        routes=[
+            Route("/healthz", _health),
+            Route("/export/{form}", export),
+            Route("/letters/{kind}/{key:path}", letter),
+        ],
         middleware=[Middleware(_Headers, policy=content_policy())],
     )
 
@@ -126,8 +131,8 @@ class _Headers:
 
     def __init__(self, app: ASGIApp, policy: str) -> None:
         self._app = app
+        self._policy = (b"content-security-policy", policy.encode())
         self._added = [
-            (b"content-security-policy", policy.encode()),
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"same-origin"),
         ]
@@ -142,7 +147,10 @@ class _Headers:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *self._added]}
+                headers = [*message["headers"], *self._added]
+                if not any(name == self._policy[0] for name, _value in headers):  # a mail has a stricter one
+                    headers.append(self._policy)
+                message = {**message, "headers": headers}
             await send(message)
 
         await self._app(scope, receive, with_headers)

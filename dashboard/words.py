@@ -48,6 +48,16 @@ def ago(value: datetime, now: datetime) -> str:
     return format_delta(min(value - now, timedelta(0)), language(), ago=True)
 
 
+def until(value: datetime, now: datetime) -> str:
+    """ "in 3 minutes", or "now"."""
+    return format_delta(value - now, language(), ago=True) if value > now + timedelta(seconds=1) else _("now")
+
+
+def duration(value: timedelta) -> str:
+    """ "12 minutes"."""
+    return format_delta(value, language())
+
+
 def label(field: str, value: str) -> str:
     """What a visitor calls a value of a field; ids without a name of ours are made readable."""
     if field in ("brand", "product"):
@@ -92,6 +102,14 @@ def language_names() -> dict[str, str]:
     }  # fmt: skip
 
 
+def health_names() -> dict[str, str]:
+    return {
+        "ok": _("Well"), "waiting": _("Not visited yet"), "failing": _("Does not answer"),
+        "silent": _("Unusually silent"), "gone": _("Gone for good"), "forbidden": _("Refuses us"),
+        "paused": _("Paused"),
+    }  # fmt: skip
+
+
 def channel_names() -> dict[str, str]:
     return {"feed": _("Feed"), "site": _("Site"), "import": _("Import")}
 
@@ -123,6 +141,31 @@ def department_names() -> dict[str, str]:
         "digital": _("Digital"), "retail": _("Retail"), "legal": _("Legal"), "hr": _("Human resources"),
         "sustainability": _("Sustainability"), "management": _("Management"),
     }  # fmt: skip
+
+
+def period_name(key: str) -> str:
+    return {
+        "15m": _("15 minutes"), "1h": _("1 hour"), "6h": _("6 hours"), "24h": _("24 hours"), "7d": _("7 days"),
+        "30d": _("30 days"),
+    }[key]  # fmt: skip
+
+
+def reason(by: str) -> str:
+    """What decided a tag, in the visitor's language; the words themselves stay as they were found."""
+    start, _quote, rest = by.partition(' "')
+    if start == "keyword" and rest:
+        return f'{_("keyword")} "{rest}'
+    for kind, field in (("product ", "product"), ("topic ", "topic")):
+        if by.startswith(kind):
+            names = [label(field, value) for value in by.removeprefix(kind).split(", ")]
+            return f"{field_names()[field]}: {', '.join(names)}"
+    if by.startswith("words, the source says"):
+        return by.replace("words, the source says", _("words, and the source says"))
+    if by.startswith("words: "):
+        return by.replace("words:", _("words:"), 1).replace("(negated)", _("(negated)"))
+    if by.startswith("cannot say"):
+        return _("cannot say: no words of sentiment are known for this language")
+    return {"words": _("words of the text"), "no word of sentiment": _("no word of sentiment")}.get(by, by)
 
 
 def inert(text: str) -> str:

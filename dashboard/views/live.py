@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import bodies, context, data, look, parts, state
-from dashboard.words import _, by_field, inert, label, moment, ngettext, number, percent, sentiment_names
+from dashboard.words import _, by_field, inert, label, moment, ngettext, number, percent, period_name, sentiment_names
 from index import Json
 from stream import Incident, utc_now
 
@@ -34,13 +34,6 @@ def page() -> None:
     if brand and period:
         every = context.current().settings.refresh_seconds
         st.fragment(_live, run_every=every)(brand, bodies.PERIODS[period])
-
-
-def period_name(key: str) -> str:
-    return {
-        "15m": _("15 minutes"), "1h": _("1 hour"), "6h": _("6 hours"), "24h": _("24 hours"), "7d": _("7 days"),
-        "30d": _("30 days"),
-    }[key]  # fmt: skip
 
 
 def _live(brand: str, period: bodies.Period) -> None:
