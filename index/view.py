@@ -65,8 +65,11 @@ class Writer:
         # The first operation of a writer gets the number of the last commit. If a merge runs before the next commit, a
         # deletion with that number can be taken for done in one part of the view and be lost: so it deletes nothing.
         self._writer.delete_documents_by_term("id", "")
-        index.reload()
-        self.applied = progress(index.searcher())
+        try:
+            index.reload()
+            self.applied = progress(index.searcher())
+        except (ValueError, OSError) as error:  # its files went between opening and now
+            raise ViewLost(f"the searchable view in {directory} cannot be read: {error}") from error
 
     def delete(self, ids: Sequence[str]) -> None:
         """Takes mentions out at the next commit."""
