@@ -22,7 +22,10 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from dashboard import context
 from stream import Mail
 
-POLICY = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src data:; frame-ancestors 'self'"
+)
 
 
 class Letter(NamedTuple):

@@ -76,7 +76,7 @@ def buzz_chart(
         "data": _values(shown),
         "mark": {"type": "bar", "binSpacing": 1},
         "encoding": {
-            "x": {"field": "time", "type": "temporal", "axis": _time_axis()},
+            "x": {"field": "time", "type": "temporal", "bin": "binned", "axis": _time_axis()},
             "x2": {"field": "end"},
             "y": {
                 "field": "mentions", "type": "quantitative", "stack": True,
@@ -105,16 +105,28 @@ def buzz_chart(
                 "tooltip": [{"field": "name", "title": _("Incident")}],
             },
         }  # fmt: skip
-        words = {
-            "data": {"values": list(bands)},
+        layers = [area, bars, *_band_names(bands, frame["time"])]
+    return {"layer": layers, "height": height}
+
+
+def _band_names(bands: Sequence[dict[str, Any]], times: pd.Series[Any]) -> list[dict[str, Any]]:
+    """The bands' names beside their beginning: on its left where there is no room on the right."""
+    first, last = times.min().timestamp() * 1000, times.max().timestamp() * 1000
+    late = [band for band in bands if band["start"] > first + (last - first) * 0.75]
+    early = [band for band in bands if band not in late]
+    sides: tuple[tuple[list[dict[str, Any]], str, int], ...] = ((early, "left", 4), (late, "right", -4))
+    return [
+        {
+            "data": {"values": values},
             "mark": {
-                "type": "text", "align": "left", "baseline": "top", "dx": 4, "dy": 3, "color": INCIDENT,
+                "type": "text", "align": align, "baseline": "top", "dx": dx, "dy": 3, "color": INCIDENT,
                 "fontWeight": "bold", "fontSize": 12,
             },
             "encoding": {"x": {"field": "start", "type": "temporal"}, "y": {"value": 0}, "text": {"field": "name"}},
-        }  # fmt: skip
-        layers = [area, bars, words]
-    return {"layer": layers, "height": height}
+        }
+        for values, align, dx in sides
+        if values
+    ]  # fmt: skip
 
 
 def voice_chart(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,10 @@ from dashboard.words import _, language
 from i18n import LANGUAGES
 
 HERE = Path(__file__).parent
+_STYLE = """
+.stMainBlockContainer { padding-top: 3.2rem; padding-bottom: 4rem; }
+@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+"""
 
 
 def main() -> None:
@@ -20,6 +24,7 @@ def main() -> None:
     wanted = st.query_params.get("lang")
     if wanted in LANGUAGES and "language" not in st.session_state:
         st.session_state["language"] = wanted
+    st.html(f"<style>{_STYLE}</style>")
     st.logo(str(HERE / "theme" / "logo.svg"), size="large")
     views = HERE / "views"
     page = st.navigation(
@@ -35,9 +40,10 @@ def main() -> None:
             ],
         }
     )
+    st.session_state["language_choice"] = language()
     with st.sidebar:
         st.segmented_control(
-            _("Language"), LANGUAGES, default=language(), key="language_choice", required=True,
+            _("Language"), LANGUAGES, key="language_choice", required=True,
             format_func={"it": "Italiano", "en": "English"}.__getitem__, on_change=_choose_language,
         )  # fmt: skip
     if told := st.session_state.pop("toast", None):

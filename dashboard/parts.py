@@ -94,6 +94,8 @@ def tags(mention: Json) -> str:
     for field, colour in _BADGES.items():
         values = mention.get(field) or []
         for value in [values] if isinstance(values, str) else values:
+            if (field, value) == ("status", "new"):
+                continue  # most are; it would say nothing
             found.append(f":{colour}-badge[{inert(label(field, value))}]")
     return " ".join(found)
 

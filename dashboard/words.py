@@ -45,12 +45,12 @@ def moment(value: datetime) -> str:
 
 def ago(value: datetime, now: datetime) -> str:
     """ "3 minutes ago"."""
-    return format_delta(min(value - now, timedelta(0)), language(), ago=True)
+    return format_delta(max(now - value, timedelta(0)), language(), ago=True)
 
 
 def until(value: datetime, now: datetime) -> str:
     """ "in 3 minutes", or "now"."""
-    return format_delta(value - now, language(), ago=True) if value > now + timedelta(seconds=1) else _("now")
+    return format_delta(now - value, language(), ago=True) if value > now + timedelta(seconds=1) else _("now")
 
 
 def duration(value: timedelta) -> str:
@@ -154,7 +154,7 @@ def reason(by: str) -> str:
     """What decided a tag, in the visitor's language; the words themselves stay as they were found."""
     start, _quote, rest = by.partition(' "')
     if start == "keyword" and rest:
-        return f'{_("keyword")} "{rest}'
+        return _("keyword") + f' "{rest}'
     for kind, field in (("product ", "product"), ("topic ", "topic")):
         if by.startswith(kind):
             names = [label(field, value) for value in by.removeprefix(kind).split(", ")]

@@ -51,7 +51,7 @@ def _about(one: Incident) -> str:
 
 def _row(one: Incident, chosen: bool) -> None:
     with st.container(border=True, gap="xxsmall", key=f"incident-{one.id}"):
-        badge = f":red-badge[{_('Going on')}]" if one.state == "open" else f":gray-badge[{_('Over')}]"
+        badge = ":red-badge[" + _("Going on") + "]" if one.state == "open" else ":gray-badge[" + _("Over") + "]"
         st.markdown(f"{badge} **{inert(_about(one))}**")
         lasted = (one.ended_at or utc_now()) - one.started_at
         count = ngettext("{count} negative mention", "{count} negative mentions", one.mentions)
@@ -98,7 +98,7 @@ def _incident(one: Incident) -> None:
         )  # fmt: skip
     examples = data.mentions_by_id(one.examples)
     if examples:
-        st.markdown(f"**{_('Examples')}**")
+        st.markdown("**" + _("Examples") + "**")
         for mention in examples:
             parts.card(mention)
     _told(one)
@@ -126,7 +126,7 @@ def stretch(one: Incident, now: datetime) -> tuple[datetime, datetime, int]:
 def _told(one: Incident) -> None:
     mails = [mail for mail in data.mails() if mail.incident == one.id]
     if mails:
-        st.markdown(f"**{_('Mails about it')}**")
+        st.markdown("**" + _("Mails about it") + "**")
         for mail in mails:
             st.caption(f"{_state(mail)} · {inert(mail.subject)}")
 
@@ -135,10 +135,18 @@ def _state(mail: Mail) -> str:
     if mail.sent_at:
         return ":green-badge[" + _("sent {when}").format(when=ago(mail.sent_at, utc_now())) + "]"
     if mail.given_up_at:
-        return f":red-badge[{_('given up')}]"
+        return ":red-badge[" + _("given up") + "]"
     if mail.error:
-        return f":orange-badge[{_('refused, is tried again')}]"
-    return f":gray-badge[{_('waits')}]"
+        return ":orange-badge[" + _("refused, is tried again") + "]"
+    return ":gray-badge[" + _("waits") + "]"
+
+
+def _heading(mail: Mail) -> str:
+    return f"{moment(mail.created_at)} · {mail.subject}"
+
+
+def _line(letter: letters.Letter) -> str:
+    return f"{moment(letter.received_at)} · {letter.subject}" if letter.received_at else letter.subject
 
 
 def _mails() -> None:
@@ -147,11 +155,9 @@ def _mails() -> None:
         if not found:
             st.info(_("No mail yet. One is written when an incident begins, worsens or ends."), icon=":material/mail:")
             return
-        chosen = st.selectbox(
-            _("Mail"), [mail.id for mail in found], key="alerts.mail",
-            format_func={mail.id: f"{moment(mail.created_at)} · {mail.subject}" for mail in found}.get,
-        )  # fmt: skip
-        mail = next((one for one in found if one.id == chosen), found[0])
+        by_id = {mail.id: mail for mail in found}
+        chosen = st.selectbox(_("Mail"), list(by_id), key="alerts.mail", format_func=lambda key: _heading(by_id[key]))
+        mail = by_id.get(chosen or "", found[0])
         st.markdown(_state(mail) + " " + inert(", ".join(mail.to)))
         if mail.error and not mail.sent_at:
             st.text(mail.error)
@@ -165,11 +171,7 @@ def _mailbox() -> None:
         st.info(_("No mail has arrived yet."), icon=":material/mail:")
         return
     by_key = {one.key: one for one in found}
-    chosen = st.selectbox(
-        _("Arrived"), list(by_key), key="alerts.letter",
-        format_func=lambda key: f"{moment(by_key[key].received_at)} · {by_key[key].subject}"
-        if by_key[key].received_at else by_key[key].subject,
-    )  # fmt: skip
+    chosen = st.selectbox(_("Arrived"), list(by_key), key="alerts.letter", format_func=lambda key: _line(by_key[key]))
     one = by_key.get(chosen or "", found[0])
     st.text(f"{one.sender} → {one.to}")
     st.iframe(f"/letters/box/{quote(one.key, safe='')}", height=720, alt=one.subject)

@@ -95,7 +95,9 @@ def _chart(frame: pd.DataFrame, by: list[str]) -> None:
         return
     first = by[0]
     rows = frame.groupby(first, sort=False)[["mentions", *SENTIMENTS]].sum().nlargest(20, "mentions")
-    named = [{"name": label(first, str(key)), **row} for key, row in rows.to_dict("index").items()]
+    named = [
+        {"name": label(first, str(key)), **{one: int(row[one]) for one in SENTIMENTS}} for key, row in rows.iterrows()
+    ]
     look.show(look.stacked_chart(named, sentiment_names()), "analysis")
 
 

@@ -11,6 +11,8 @@ from dashboard.words import _, by_field, inert, label, moment, ngettext, number,
 from index import Json
 from stream import Incident, utc_now
 
+ENOUGH = 30  # mentions in the period before, for shares and percentages to be compared
+
 
 def page() -> None:
     st.title(_("Live"))
@@ -91,17 +93,18 @@ def _tell_open(incidents: list[Incident]) -> None:
 
 def _figures(now: dict[str, float], before: dict[str, float], incidents: list[Incident]) -> None:
     share = now["negative"] / now["mentions"] if now["mentions"] else 0.0
-    share_before = before["negative"] / before["mentions"] if before["mentions"] else None
+    points = None
+    if before["mentions"] >= ENOUGH:
+        share_before = before["negative"] / before["mentions"]
+        points = _("{count} points").format(count=number(100 * (share - share_before), 1))
     with st.container(horizontal=True):
         _metric(_("Mentions"), number(now["mentions"]), _change(now["mentions"], before["mentions"]), "off")
-        points = None if share_before is None else f"{number(100 * (share - share_before), 1)} {_('points')}"
         _metric(_("Negative share"), percent(share), points, "inverse")
         _metric(_("Authors"), number(now["authors"]), _change(now["authors"], before["authors"]), "off")
         open_now = sum(one.state == "open" for one in incidents)
-        words = ngettext("{count} in this period", "{count} in this period", len(incidents)).format(
-            count=len(incidents)
-        )
-        _metric(_("Open incidents"), number(open_now), words, "off", arrow=False)
+        words = ngettext("{count} in this period", "{count} in this period", len(incidents))
+        told = words.format(count=len(incidents)) if incidents else None
+        _metric(_("Open incidents"), number(open_now), told, "off", arrow=False)
     st.caption(_("Changes are against the period just before."))
 
 
@@ -112,7 +115,11 @@ def _metric(name: str, value: str, delta: str | None, colour: Any, arrow: bool =
 
 
 def _change(now: float, before: float) -> str | None:
-    return None if not before else f"{'+' if now >= before else ''}{number(100 * (now - before) / before)} %"
+    """The change in per cent; as a number where there was too little for a percentage to mean anything."""
+    sign = "+" if now >= before else ""
+    if before < ENOUGH:
+        return sign + number(now - before) if now != before else None
+    return f"{sign}{number(100 * (now - before) / before)} %"
 
 
 def _band(one: Incident, first: float, last: float) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def _close() -> None:
 
 def _asked() -> tuple[str, str | None, dict[str, list[str]]]:
     """What the visitor wants to see: typed query, period, filters."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left, right = st.columns(2, vertical_alignment="bottom")
     with left:
         query = st.text_input(
             _("Search"), key="mentions.q", type="search", icon=":material/search:", persist_state="session",

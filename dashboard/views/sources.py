@@ -129,7 +129,8 @@ def _dead() -> None:
             return
         st.markdown(
             _(
-                "These came in and could not be handled. Nothing is lost: “ronzio dead replay” tries them again once the cause is mended."
+                "These came in and could not be handled. Nothing is lost: “ronzio dead replay” tries them again, "
+                "once the cause is mended."
             )
         )
         parts.table(

@@ -61,7 +61,7 @@ def mention(key: str, at: datetime, **changes: Any) -> Mention:
         "url": f"https://forum.example.org/{key}",
         "site": "forum.example.org",
         "title": f"Delusione {key}",
-        "text": "Il pacco non arriva.",
+        "text": f"Il pacco {key} non arriva.",
         "author": f"utente-{key}",
     }
     return Mention(**(values | changes))
