@@ -6,6 +6,7 @@ import ast
 import re
 import string
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog, Message
