@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from index import Json, parse_query
 
@@ -118,19 +118,6 @@ def choices() -> Json:
         "size": 0,
         "aggs": {field: {"terms": {"field": field, "size": 200}} for field in FILTERS if field != "story"},
     }
-
-
-def analysis(parts: Sequence[Json], fields: Sequence[str], step: str, size: int = 50) -> Json:
-    """Counts and mean score by one or two fields; the field "time" means steps of `step` ("1h", "1d", "7d")."""
-    aggs: Json = {"score": {"avg": {"field": "score"}}, "sentiment": SENTIMENT}
-    for field in reversed(fields):
-        kind: dict[str, Any] = (
-            {"date_histogram": {"field": "published_at", "fixed_interval": step}}
-            if field == "time"
-            else {"terms": {"field": field, "size": size}}
-        )
-        aggs = {"group": {**kind, "aggs": aggs}}
-    return {"query": all_of(parts), "size": 0, "track_total_hits": True, "aggs": aggs}
 
 
 def _ms(moment: datetime) -> int:

@@ -7,7 +7,7 @@ keeps pages live; the store is asked once for any number of open tabs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import bodies, context
-from index import Json, Tally
+from index import MEASURES, Json, Tally, counts
 from stream import EDITS, RAW, SENTIMENTS, TOPICS, Edit, Incident, Mail, Record, SourceStatus
 
 _keep = st.cache_data(ttl=2, max_entries=500, show_spinner=False)
@@ -52,7 +52,7 @@ def totals(parts: Sequence[Json], start: datetime, end: datetime) -> dict[str, f
     return {
         "mentions": answer["hits"]["total"]["value"],
         **{label: labels.get(label, 0) for label in SENTIMENTS},
-        "authors": found["authors"]["value"] or 0,
+        "authors": min(found["authors"]["value"] or 0, answer["hits"]["total"]["value"]),  # it is an estimate
         "reach": found["reach"]["value"] or 0,
     }
 
@@ -98,26 +98,18 @@ def choices() -> dict[str, list[str]]:
     return {name: [bucket["key"] for bucket in found["buckets"]] for name, found in answer["aggregations"].items()}
 
 
+@_keep
+def _counts(query: str, fields: tuple[str, ...], step: str) -> list[Json]:
+    return counts(context.index(), json.loads(query), fields, step=step, most=50)
+
+
 def analysis(parts: Sequence[Json], fields: Sequence[str], step: str) -> pd.DataFrame:
-    """A column for each field, then mentions, negative, neutral, positive, score."""
-    answer = ask(bodies.analysis(parts, fields, step))
-    columns = [*fields, "mentions", *SENTIMENTS, "score"]
-    rows = list(_flat(answer["aggregations"], list(fields), {}, answer["hits"]["total"]["value"]))
-    frame = pd.DataFrame(rows, columns=columns)
+    """A column for each field ("time": steps of `step`, as UTC time stamps), then the measures of `index.counts`."""
+    rows = _counts(json.dumps(bodies.all_of(parts)), tuple(fields), step)
+    frame = pd.DataFrame(rows, columns=[*fields, *MEASURES])
     if "time" in fields:
         frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
     return frame
-
-
-def _flat(level: Json, fields: list[str], keys: Json, count: int) -> Iterator[Json]:
-    if not fields:
-        labels = {entry["key"]: entry["doc_count"] for entry in level["sentiment"]["buckets"]}
-        counts: Json = {label: labels.get(label, 0) for label in SENTIMENTS}
-        yield {**keys, "mentions": count, **counts, "score": level["score"]["value"]}
-        return
-    for bucket in level["group"]["buckets"]:
-        if bucket["doc_count"]:
-            yield from _flat(bucket, fields[1:], {**keys, fields[0]: bucket["key"]}, bucket["doc_count"])
 
 
 @_keep

@@ -9,8 +9,8 @@ import csv
 import io
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pyarrow as pa
@@ -21,14 +21,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 from dashboard import bodies, context
-from index import BadQuery, Json
+from index import COLUMNS, BadQuery, Json, rows, safe_cell
 from stream import utc_now
 
-COLUMNS = ("id", "published_at", "brand", "product", "sentiment", "score", "confidence", "language", "topic",
-           "department", "source", "channel", "author", "title", "text", "url", "story", "status", "assignee",
-           "reach", "note")  # fmt: skip
 _NUMBERS = {"score": pa.float64(), "confidence": pa.float64(), "reach": pa.int64()}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+BATCH = 1000
 
 
 async def export(request: Request) -> Response:
@@ -72,38 +69,26 @@ def _query(request: Request) -> Json:
     return bodies.all_of(parts)
 
 
-def _rows(query: Json) -> Iterator[list[dict[str, Any]]]:
-    for batch in context.index().scan(query):
-        yield [{column: _flat(mention.get(column)) for column in COLUMNS} for mention in batch]
-
-
-def _flat(value: Any) -> Any:
-    return ", ".join(value) if isinstance(value, list) else value
-
-
 def _csv(query: Json) -> Iterator[bytes]:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS)
     buffer.write("\ufeff")  # spreadsheets take a file without it for another encoding
     writer.writeheader()
-    for rows in _rows(query):
-        writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
-        yield buffer.getvalue().encode("utf-8", "replace")
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue().encode()
-
-
-def _harmless(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    for number, row in enumerate(rows(context.index(), query), 1):
+        writer.writerow({name: safe_cell(value) for name, value in row.items()})
+        if number % BATCH == 0:
+            yield buffer.getvalue().encode("utf-8", "replace")
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode("utf-8", "replace")
 
 
 def _parquet(query: Json) -> Path:
     schema = pa.schema([(column, _NUMBERS.get(column, pa.string())) for column in COLUMNS])
     with tempfile.NamedTemporaryFile(suffix=".parquet", delete=False) as file:
         path = Path(file.name)
+    found = rows(context.index(), query)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for rows in _rows(query):
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+        while batch := list(islice(found, BATCH)):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
     return path

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from index.counts import MEASURES, counts
+from index.export import COLUMNS, rows, safe_cell
 from index.fields import FIELDS
 from index.highlight import highlights
 from index.lucene import parse_query
@@ -21,7 +23,9 @@ from index.store import (
 )
 
 __all__ = [
+    "COLUMNS",
     "FIELDS",
+    "MEASURES",
     "BadEdit",
     "BadQuery",
     "Conflict",
@@ -34,10 +38,13 @@ __all__ = [
     "Tally",
     "Upkeep",
     "Written",
+    "counts",
     "highlights",
     "open_index",
     "open_upkeep",
     "parse_query",
+    "rows",
+    "safe_cell",
 ]
 
 

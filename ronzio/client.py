@@ -7,23 +7,19 @@ ronzio.query("brand:acme", since="30d", by=["topic", "sentiment"])
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from index import FIELDS, BadQuery, Index, Json, parse_query
+from index import COLUMNS, MEASURES, BadQuery, Index, Json, counts, parse_query, rows
 from ronzio.context import load_settings, opened_index
 from ronzio.period import moment
 from stream import utc_now
 
-TIME_STEPS = {"minute": "1m", "hour": "1h", "day": "1d", "week": "week"}
-COLUMNS = ("published_at", "brand", "product", "sentiment", "confidence", "language", "topic", "source", "author",
-           "title", "text", "url", "status", "assignee", "reach", "story", "id")  # fmt: skip
-_LISTS = ("brand", "product", "topic", "department")
-_TIMES = ("published_at", "fetched_at")
+TIME_STEPS = {"minute": "1m", "hour": "1h", "day": "1d", "week": "7d"}
 MAX_GROUPS = 10_000
 
 
@@ -39,61 +35,21 @@ def body(text: str, *, since: str | None = None, until: str | None = None, now: 
     return {"bool": {"filter": [*parts, *([{"range": {"published_at": span}}] if span else [])]}}
 
 
-def rows(index: Index, query: Json, limit: int | None = None) -> Iterator[Json]:
-    """The mentions a query matches, newest first, one flat dict each; lists joined by ", "."""
-    left = limit
-    for batch in index.scan(query):
-        for mention in batch:
-            if left is not None:
-                if left <= 0:
-                    return
-                left -= 1
-            row = {column: mention.get(column, "") for column in COLUMNS}
-            row.update({column: ", ".join(row[column]) for column in _LISTS if row[column]})
-            yield row
-
-
 def grouped(index: Index, query: Json, by: Sequence[str]) -> pd.DataFrame:
     """Counts by one or more fields (or minute, hour, day, week): mentions, negative, neutral, positive, mean score.
 
     Raises BadQuery for a field that cannot be grouped by.
     """
-    aggregation: Json = _measures()
-    for field in reversed(by):
-        aggregation = {"group": {**_grouping(field), "aggs": aggregation}}
-    answer = index.search({"query": query, "size": 0, "aggs": aggregation})
-    frame = pd.DataFrame(_flatten(answer["aggregations"], list(by), {}), columns=[*by, *_MEASURES])
-    for field in by:
-        if field in TIME_STEPS:
-            frame[field] = pd.to_datetime(frame[field], unit="ms", utc=True)
+    times = [field for field in by if field in TIME_STEPS]
+    if len(times) > 1:
+        raise BadQuery(f"only one of {', '.join(TIME_STEPS)} can be grouped by at a time; got {' and '.join(times)}")
+    fields = ["time" if field in TIME_STEPS else field for field in by]
+    step = TIME_STEPS[times[0]] if times else "1d"
+    frame = pd.DataFrame(counts(index, query, fields, step=step, most=MAX_GROUPS), columns=[*fields, *MEASURES])
+    if times:
+        frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
+        frame = frame.rename(columns={"time": times[0]})
     return frame
-
-
-_MEASURES = ("mentions", "negative", "neutral", "positive", "score")
-
-
-def _measures() -> Json:
-    return {"label": {"terms": {"field": "sentiment", "size": 3}}, "score": {"avg": {"field": "score"}}}
-
-
-def _grouping(field: str) -> Json:
-    if field in TIME_STEPS:
-        return {"date_histogram": {"field": "published_at", "fixed_interval": TIME_STEPS[field].replace("week", "7d")}}
-    if field not in FIELDS:
-        known = [*TIME_STEPS, *(name for name, kind in FIELDS.items() if kind == "keyword")]
-        raise BadQuery(f'cannot group by "{field}"; known are {", ".join(known)}')
-    return {"terms": {"field": field, "size": MAX_GROUPS}}
-
-
-def _flatten(level: Json, by: list[str], keys: Json) -> Iterable[Json]:
-    if not by:
-        labels = {bucket["key"]: bucket["doc_count"] for bucket in level["label"]["buckets"]}
-        yield {**keys, **{name: labels.get(name, 0) for name in _MEASURES[1:4]}, "score": level["score"]["value"]}
-        return
-    for bucket in level["group"]["buckets"]:
-        if bucket["doc_count"]:
-            here = {**keys, by[0]: bucket["key"], "mentions": bucket["doc_count"]}
-            yield from _flatten(bucket, by[1:], here)
 
 
 def mentions(

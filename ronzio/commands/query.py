@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ def query_command(
     """
     import pandas as pd
 
+    from index import COLUMNS, rows
     from ronzio import client
 
     form = form or _form_of(out)
@@ -54,9 +56,9 @@ def query_command(
             frame = client.grouped(index, wanted, by)
         else:
             shown = limit or (20 if form == "table" else None)
-            frame = pd.DataFrame(client.rows(index, wanted, shown), columns=list(client.COLUMNS))
+            frame = pd.DataFrame(rows(index, wanted, shown), columns=list(COLUMNS))
             if form == "table":
-                frame = frame[["published_at", "brand", "sentiment", "source", "title", "text"]]
+                frame = _short(frame)
         _write(frame, form, out)
         if form == "table" and not by:
             click.echo(f"{len(frame)} of {index.count(wanted)} mentions", err=True)
@@ -72,13 +74,26 @@ def _write(frame: pd.DataFrame, form: str, out: Path | None) -> None:
     if form == "parquet":
         frame.to_parquet(target, index=False)
     elif form == "csv":
-        frame.to_csv(target, index=False)
+        from index import safe_cell
+
+        frame.map(safe_cell).to_csv(target, index=False)
     elif form == "json":
         frame.to_json(target, orient="records", lines=True, force_ascii=False, date_format="iso")
     elif out:
         out.write_text(frame.to_string(index=False) + "\n", "utf-8")
     else:
         _print_table(frame)
+
+
+def _short(frame: pd.DataFrame) -> pd.DataFrame:
+    """What fits a terminal: when, how, about whom, the first words."""
+    import pandas as pd
+
+    words = (frame["title"] + " " + frame["text"]).str.split().str.join(" ")
+    when = pd.to_datetime(frame["published_at"], utc=True, format="ISO8601")
+    return pd.DataFrame(
+        {"published (UTC)": when, "sentiment": frame["sentiment"], "brand": frame["brand"], "words": words}
+    )
 
 
 def _print_table(frame: pd.DataFrame) -> None:
@@ -89,7 +104,11 @@ def _print_table(frame: pd.DataFrame) -> None:
     table = Table(box=None, header_style="bold")
     for column in frame.columns:
         numeric = frame[column].dtype.kind in "if"
-        table.add_column(str(column), justify="right" if numeric else "left", max_width=60, no_wrap=column != "text")
+        last = column == frame.columns[-1] and not numeric  # the only one that is cut off where the line ends
+        table.add_column(
+            str(column), justify="right" if numeric else "left", no_wrap=True,
+            min_width=None if last else min(40, max([len(str(column)), *(len(_cell(value)) for value in frame[column])])),
+        )  # fmt: skip
     for row in frame.itertuples(index=False):
         table.add_row(*(escape(_cell(value)) for value in row))
     Console().print(table)
@@ -98,5 +117,7 @@ def _print_table(frame: pd.DataFrame) -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:.2f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
     text = " ".join(str(value).split())
     return text if len(text) <= 160 else text[:159] + "…"

@@ -62,15 +62,19 @@ def _books(entries: list[dict[str, Any]], sources: dict[str, dict[str, Any]]) ->
     from rich.markup import escape
     from rich.table import Table
 
-    counts = ("fetched", "indexed", "duplicate", "not_a_mention", "dead", "erased", "waiting")
-    table = Table(box=None, header_style="bold")
-    table.add_column("source")
-    for name in counts:
-        table.add_column(name.replace("_", " "), justify="right")
+    counts = {
+        "fetched": "fetched", "indexed": "kept", "duplicate": "known", "not_a_mention": "no brand", "dead": "dead",
+        "erased": "erased", "waiting": "waiting",
+    }  # fmt: skip
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("source", no_wrap=True, min_width=16)
+    for heading in counts.values():
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     table.add_column("health")
     seen = {entry["source"] for entry in entries}
     for entry in entries + [{"source": name} for name in sources if name not in seen]:
         about = sources.get(entry["source"], {})
         health = ": ".join(filter(None, (about.get("health", ""), about.get("error", ""))))
-        table.add_row(escape(entry["source"]), *(str(entry.get(name, 0)) for name in counts), escape(health))
+        name = about.get("name") or entry["source"]
+        table.add_row(escape(name), *(str(entry.get(count, 0)) for count in counts), escape(health))
     return table
