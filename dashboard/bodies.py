@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from index import Json, parse_query
+from stream import Incident
 
 FILTERS = ("brand", "product", "sentiment", "topic", "department", "source", "language", "status", "assignee", "story")
 SENTIMENT = {"terms": {"field": "sentiment", "size": 3}}
@@ -38,6 +39,23 @@ def span(period: Period, now: datetime) -> tuple[datetime, datetime]:
     end = (int(now.timestamp()) // period.step + 1) * period.step
     steps = int(period.length.total_seconds()) // period.step
     return datetime.fromtimestamp(end - steps * period.step, UTC), datetime.fromtimestamp(end, UTC)
+
+
+MOST_STEPS = 120  # bars of an incident's chart
+
+
+def stretch(one: Incident, now: datetime) -> tuple[datetime, datetime, int]:
+    """What its chart shows: [start, end) with as much before as it lasted (an hour at least), in steps of whole
+    buckets. Pure."""
+    until = min(now, one.ended_at + timedelta(minutes=30)) if one.ended_at else now
+    before = max(timedelta(hours=1), until - one.started_at)
+    first = one.started_at - before
+    step = one.bucket_seconds
+    while (until - first).total_seconds() / step > MOST_STEPS:
+        step *= 2
+    start = datetime.fromtimestamp(first.timestamp() // step * step, UTC)
+    end = datetime.fromtimestamp((until.timestamp() // step + 1) * step, UTC)
+    return start, end, step
 
 
 def within(start: datetime, end: datetime) -> Json:

@@ -83,6 +83,13 @@ def card(mention: Json, extra: str = "") -> None:
     with st.container(border=True, gap="xxsmall"):
         st.caption(meta(mention) + (f" · {inert(extra)}" if extra else ""))
         st.text(headline(mention))
+        beneath(mention, 140)
+
+
+def beneath(mention: Json, most: int) -> None:
+    """The beginning of the text below a title."""
+    if mention.get("title") and mention.get("text"):
+        st.caption(inert(shortened(mention["text"], most)))
 
 
 _BADGES = {"brand": "blue", "product": "blue", "topic": "orange", "status": "gray", "assignee": "violet"}

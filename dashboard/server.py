@@ -16,6 +16,7 @@ from typing import Any
 import streamlit as st
 import uvicorn
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -102,7 +103,10 @@ def application(settings: DashboardSettings) -> ASGIApp:
             Route("/export/{form}", export),
             Route("/letters/{kind}/{key:path}", letter),
         ],
-        middleware=[Middleware(_Headers, policy=content_policy())],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.allowed_hosts), www_redirect=False),
+            Middleware(_Headers, policy=content_policy()),
+        ],
     )
 
 

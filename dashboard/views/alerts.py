@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from urllib.parse import quote
 
 import streamlit as st
 
-from dashboard import context, data, letters, look, parts, state
+from dashboard import bodies, context, data, letters, look, parts, state
 from dashboard.words import _, ago, duration, inert, label, moment, ngettext, number, sentiment_names
 from index import Json
 from stream import Incident, Mail, utc_now
-
-MOST_STEPS = 120  # bars of an incident's chart
 
 
 def page() -> None:
@@ -82,7 +80,7 @@ def _incident(one: Incident) -> None:
         here: list[Json] = [{"term": {"brand": one.brand}}]
         if one.product:
             here.append({"term": {"product": one.product}})
-        start, end, step = stretch(one, utc_now())
+        start, end, step = bodies.stretch(one, utc_now())
         band = {
             "start": one.started_at.timestamp() * 1000,
             "end": (one.ended_at or end).timestamp() * 1000,
@@ -107,20 +105,6 @@ def _incident(one: Incident) -> None:
 def _since(one: Incident) -> str:
     last = (one.ended_at or utc_now() + timedelta(days=1)).astimezone(UTC)
     return f"published_at:[{one.started_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} TO {last:%Y-%m-%dT%H:%M:%SZ}]"
-
-
-def stretch(one: Incident, now: datetime) -> tuple[datetime, datetime, int]:
-    """What its chart shows: [start, end) with as much before as it lasted (an hour at least), in steps of whole
-    buckets. Pure."""
-    until = min(now, one.ended_at + timedelta(minutes=30)) if one.ended_at else now
-    before = max(timedelta(hours=1), until - one.started_at)
-    first = one.started_at - before
-    step = one.bucket_seconds
-    while (until - first).total_seconds() / step > MOST_STEPS:
-        step *= 2
-    start = datetime.fromtimestamp(first.timestamp() // step * step, UTC)
-    end = datetime.fromtimestamp((until.timestamp() // step + 1) * step, UTC)
-    return start, end, step
 
 
 def _told(one: Incident) -> None:

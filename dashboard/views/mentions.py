@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboard import bodies, data, detail, parts, state
 from dashboard.exports import address
-from dashboard.words import _, by_field, field_names, inert, ngettext, number, period_name
+from dashboard.words import _, by_field, field_names, ngettext, number, period_name
 from index import Json
-from stream import SENTIMENTS, STATUSES, utc_now
+from stream import SENTIMENTS, STATUSES, mention_id, utc_now
 
 A_PAGE = 20
 FURTHEST = 10_000  # mentions that can be turned to page by page; further ones by a narrower query
@@ -21,9 +21,9 @@ MORE = ("department", "source", "language", "assignee")
 def page() -> None:
     st.title(_("Mentions"))
     state.restore("mentions", single=("q", "period", "mention", "story"), several=(*FIRST, *MORE))
-    query, period, filters = _asked()
-    state.remember("mentions", {"q": query, "period": period, **filters, "story": _story(), "mention": _open()})
     with parts.guarded():
+        query, period, filters = _asked()
+        state.remember("mentions", {"q": query, "period": period, **filters, "story": _story(), "mention": _open()})
         wanted = bodies.chosen({**filters, "story": [_story()] if _story() else []}, query)
         if period:
             wanted.append(bodies.within(*bodies.span(bodies.PERIODS[period], utc_now())))
@@ -84,11 +84,8 @@ def _filter(field: str, offered: dict[str, list[str]], width: int) -> list[str]:
 
 
 def _results(wanted: list[Json], query: str, period: str | None, filters: dict[str, list[str]]) -> None:
-    asked = repr((wanted if not period else (query, period), filters, _story()))
-    if st.session_state.get("mentions.asked") != asked:
-        st.session_state["mentions.asked"] = asked
-        st.session_state["mentions.page"] = 1
-    turned = st.session_state.get("mentions.page") or 1
+    asked = mention_id(repr((query, period, filters, _story())))
+    turned = st.session_state.get(f"mentions.page-{asked}") or 1  # another question begins on its first page
     drawn_at = utc_now()
     found, total = data.newest(wanted, A_PAGE, (turned - 1) * A_PAGE)
     if not total:
@@ -109,7 +106,7 @@ def _results(wanted: list[Json], query: str, period: str | None, filters: dict[s
         _row(mention)
     pages = -(-min(total, FURTHEST) // A_PAGE)
     if pages > 1:
-        st.pagination(pages, key="mentions.page")
+        st.pagination(pages, key=f"mentions.page-{asked}")
     if total > FURTHEST and turned == pages:
         st.caption(_("Older mentions than these are found by a narrower search, or in the export."))
 
@@ -135,8 +132,7 @@ def _row(mention: Json) -> None:
                 on_click=lambda: st.session_state.update({"mentions.mention": mention["id"]}),
             )  # fmt: skip
         st.text(parts.headline(mention))
-        if mention.get("title") and mention.get("text"):
-            st.caption(inert(parts.shortened(mention["text"], 220)))
+        parts.beneath(mention, 220)
         st.caption(parts.tags(mention))
 
 

@@ -101,14 +101,14 @@ def _print_table(frame: pd.DataFrame) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold")
+    table = Table(box=None, header_style="bold", expand="words" in frame.columns)
     for column in frame.columns:
+        if column == "words":  # takes what is left of the line
+            table.add_column(column, ratio=1, no_wrap=True, overflow="ellipsis")
+            continue
         numeric = frame[column].dtype.kind in "if"
-        last = column == frame.columns[-1] and not numeric  # the only one that is cut off where the line ends
-        table.add_column(
-            str(column), justify="right" if numeric else "left", no_wrap=True,
-            min_width=None if last else min(40, max([len(str(column)), *(len(_cell(value)) for value in frame[column])])),
-        )  # fmt: skip
+        width = max([len(str(column)), *(len(_cell(value)) for value in frame[column])])
+        table.add_column(str(column), justify="right" if numeric else "left", no_wrap=True, min_width=min(40, width))
     for row in frame.itertuples(index=False):
         table.add_row(*(escape(_cell(value)) for value in row))
     Console().print(table)

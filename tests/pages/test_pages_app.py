@@ -1,0 +1,146 @@
+"""Every page on a real store, without a browser: full, empty, in both languages, and when the store does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit
+from pages_harness import BRANDS, fill
+from streamlit.testing.v1 import AppTest
+
+from dashboard import DashboardSettings, context
+from index import BadQuery, Index, IndexFailure
+
+MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
+VIEWS = ("live", "mentions", "alerts", "sources", "analyse")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    fill(folder, booked=True)
+    return folder
+
+
+@pytest.fixture
+def pages(filled: Path) -> Iterator[None]:
+    yield from installed(filled)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[None]:
+    yield from installed(tmp_path)
+
+
+def installed(folder: Path) -> Iterator[None]:
+    streamlit.cache_data.clear()
+    context.install(folder, BRANDS, DashboardSettings())
+    yield
+    context.close()
+
+
+def opened(view: str, language: str = "it", **address: str) -> AppTest:
+    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page.query_params["lang"] = language
+    for name, value in address.items():
+        page.query_params[name] = value
+    page.run()
+    if view != "live":
+        page.switch_page(f"views/{view}.py")
+        for name, value in address.items():
+            page.query_params[name] = value
+        page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def words(page: AppTest) -> str:
+    kinds = ("title", "subheader", "markdown", "caption", "text", "info", "warning", "error", "success")
+    return "\n".join(str(one.value) for kind in kinds for one in page.get(kind))
+
+
+@pytest.mark.parametrize("language", ["it", "en"])
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.usefixtures("pages")
+def test_every_page_is_drawn_in_both_languages(view: str, language: str) -> None:
+    titles = {"live": ("In diretta", "Live"), "mentions": ("Menzioni", "Mentions"), "alerts": ("Allerte", "Alerts"),
+              "sources": ("Fonti", "Sources"), "analyse": ("Analisi", "Analyse")}  # fmt: skip
+    page = opened(view, language)
+    assert page.title[0].value == titles[view][language == "en"]
+    assert not page.error or view == "live", [one.value for one in page.error]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.usefixtures("empty")
+def test_every_page_of_a_new_installation_says_what_comes_next(view: str) -> None:
+    page = opened(view)
+    assert not page.error
+    assert page.info or page.success
+
+
+@pytest.mark.usefixtures("pages")
+def test_live_counts_what_is_there() -> None:
+    page = opened("live", brand="aurora", period="1h")
+    figures = {one.label: one.value for one in page.metric}
+    assert figures["Menzioni"] == "60"
+    assert figures["Quota negativa"] == "33%"
+    assert figures["Episodi in corso"] == "1"
+    assert "Lampo" in page.error[0].value
+
+
+@pytest.mark.usefixtures("pages")
+def test_mentions_are_filtered_by_the_address() -> None:
+    page = opened("mentions", brand="bruma")
+    assert "**20** menzioni" in words(page)
+    assert "**1** menzione" in words(opened("mentions", q="author:utente7"))
+
+
+@pytest.mark.usefixtures("pages")
+def test_a_query_that_cannot_be_answered_is_explained() -> None:
+    page = opened("mentions", q="brand:(aurora")
+    assert "lettera" in page.error[0].value
+    page = opened("mentions", q="marchetto:aurora")
+    assert "marchetto" in words(page)
+
+
+@pytest.mark.usefixtures("pages")
+def test_the_next_page_shows_other_mentions() -> None:
+    page = opened("mentions", brand="aurora")
+    first = {one.key for one in page.button if (one.key or "").startswith("open-")}
+    assert len(first) == 20
+    page.get("pagination")[0].set_value(2).run()  # type: ignore[attr-defined]
+    assert first.isdisjoint({one.key for one in page.button if (one.key or "").startswith("open-")})
+
+
+@pytest.mark.usefixtures("pages")
+def test_analyse_groups_and_names_its_command() -> None:
+    page = opened("analyse", q="brand:aurora", by="topic", period="24h")
+    assert "**60** menzioni" in words(page)
+    table = page.dataframe[0].value
+    assert dict(zip(table["Argomento"], table["Menzioni"], strict=True)) == {"Consegna": 45, "Prezzo": 15}
+    assert page.code[0].value == "ronzio query brand:aurora --since 24h --by topic"
+
+
+@pytest.mark.usefixtures("pages")
+def test_a_source_that_fails_comes_first_with_its_reason() -> None:
+    page = opened("sources")
+    assert "1 fonte ha bisogno di qualcuno." in page.warning[0].value
+    assert "http://127.0.0.1:9/f.xml: no answer" in words(page)
+
+
+@pytest.mark.parametrize("view", ["live", "mentions", "analyse"])
+@pytest.mark.usefixtures("pages")
+def test_a_store_that_does_not_answer_is_said_in_words(view: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Index, body: object) -> None:
+        raise IndexFailure("the disk is gone")
+
+    monkeypatch.setattr(type(context.index()), "search", fail)
+    page = opened(view)
+    assert "non si possono leggere" in words(page)
+    assert "the disk is gone" in words(page)
+
+
+def test_a_bad_query_is_an_index_failure_with_its_place() -> None:
+    assert issubclass(BadQuery, IndexFailure)
