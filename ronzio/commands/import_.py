@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
 from ronzio.context import load_settings, opened_log, with_settings
 
+_SEVERAL = re.compile(r",(?=[a-z_.]+=)")  # --map text=body,author=name
+
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="text=body, author=name ... (repeatable)")
+@click.option("--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="text=body,author=name ... (repeatable)")
 @click.option("--name", default=None, help="What to call this source [the file's name].")
+@click.option("--time-zone", default="Europe/Rome", show_default=True, help="Of dates that state none.")
 @with_settings
 def import_command(
-    file: Path, pairs: tuple[str, ...], name: str | None, config: Path | None, demo: bool, data: Path | None
+    file: Path,
+    pairs: tuple[str, ...],
+    name: str | None,
+    time_zone: str,
+    config: Path | None,
+    demo: bool,
+    data: Path | None,
 ) -> None:
     """Bring in mentions from a CSV, JSONL or Parquet FILE (also .gz). Importing never alerts, and importing twice
-    changes nothing."""
+    changes nothing.
+
+    Columns with usual names (text, body, title, date, author, url ...) are found; --map names others, and
+    FIELD=- leaves a field empty. The fields are text, title, published_at, author, author_url, url, language,
+    reach and id; extra.ANYTHING keeps another column.
+    """
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from crawlers import ImportFailed, import_file
 
-    mapping = dict(_pair(pair) for pair in pairs)
+    mapping = dict(_pair(pair) for some in pairs for pair in _SEVERAL.split(some))
+    _check_zone(time_zone)
     settings = load_settings(config, demo, data)
     columns = (TextColumn(file.name), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with opened_log(settings) as log, Progress(*columns) as bar:
@@ -31,13 +48,23 @@ def import_command(
         try:
             result = import_file(
                 file, log, mapping=mapping, source_name=name or file.name,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
+                progress=lambda done, total: bar.update(task, completed=done, total=total), time_zone=time_zone,
             )  # fmt: skip
         except ImportFailed as error:
             raise click.ClickException(str(error)) from None
+    click.echo("columns: " + ", ".join(f"{field}={column}" for field, column in result.columns.items()))
+    for note in result.notes:
+        click.echo(f"note: {note}", err=True)
     click.echo(f"{result.rows} rows read, {result.appended} handed over, {result.refused} refused")
     if result.refused:
         click.echo('"ronzio dead list" says why the refused ones were refused', err=True)
+
+
+def _check_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise click.BadParameter(f'"{name}": expected a zone such as Europe/Rome', param_hint="--time-zone") from None
 
 
 def _pair(text: str) -> tuple[str, str]:
