@@ -9,18 +9,24 @@ import asyncio
 import hashlib
 import mimetypes
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from crawlers.build import feeds_of
+from crawlers.columns import MappingError
+from crawlers.discovery import feeds_of_page
 from crawlers.entry import Origin
 from crawlers.feeds import FeedTools, parse_safely
 from crawlers.fetch import Fetched
+from crawlers.importer import Reading, Unused
 from crawlers.json_feed import looks_like_json_feed
+from crawlers.lines import TableError
 from crawlers.opml import looks_like_opml
 from crawlers.settings import CrawlerSettings, OpmlSettings, PlaceSettings
 from crawlers.source import AnySourceError, BadPayload, Partial, TooBig
+from crawlers.tables import open_table
 from stream import Item, mention_id, utc_now
 
 SOURCE = "try"
@@ -70,13 +76,15 @@ class _Prober:
 
     async def file(self, path: Path) -> Probe:
         if path.name.removesuffix(".gz").lower().endswith(TABLES):
-            return await asyncio.to_thread(_table, path)
+            return await asyncio.to_thread(_table, path, self._now)
         try:
             size, body = path.stat().st_size, b""
             if size <= self._settings.max_bytes:
                 body = path.read_bytes()
         except OSError as error:
-            return Probe(kind="", errors=(BadPayload(what=f"{path}: cannot be read: {error.strerror}", url=str(path)),))
+            hint = "" if path.exists() else "; an address begins with https://"
+            what = f"{path}: cannot be read: {error.strerror}{hint}"
+            return Probe(kind="", errors=(BadPayload(what=what, url=str(path)),))
         if size > self._settings.max_bytes:
             return Probe(kind="", errors=(TooBig(what=f"{path} has {size:,} bytes", url=str(path)),))
         if path.suffix.lower() == ".txt":
@@ -96,7 +104,14 @@ class _Prober:
         return await self._page(got, place)
 
     async def _page(self, got: Fetched, place: PlaceSettings | None) -> Probe:
-        raise NotImplementedError
+        from crawlers.extract import read_page_safely  # takes half a second, which feeds need not wait
+
+        origin = msgspec.structs.replace(self._origin(got.url, place), channel="site")
+        read = await read_page_safely(self._tools.workers, got.body, got.url, origin, got.content_type)
+        feeds = tuple(feeds_of_page(got.body, got.url))
+        if isinstance(read.result, Item):
+            return Probe(kind="page", items=(read.result,), feeds=feeds)
+        return Probe(kind="page" if isinstance(read.result, Partial) else "", errors=(read.result,), feeds=feeds)
 
     async def _list(self, body: bytes, asked: str) -> Probe:
         known = [one for one in self._settings.sources if isinstance(one, OpmlSettings) and one.url == asked]
@@ -147,5 +162,20 @@ def _text(text: str, now: datetime) -> Probe:
     return Probe(kind="text", items=(item,))
 
 
-def _table(path: Path) -> Probe:
-    raise NotImplementedError
+def _table(path: Path, now: datetime) -> Probe:
+    try:
+        with open_table(path) as table:
+            reading = Reading(table, {}, source=SOURCE, time_zone="Europe/Rome", now=now)
+            results = list(islice(reading.results, ROWS))
+            more = next(reading.results, None) is not None
+    except (TableError, MappingError, OSError) as error:
+        what = getattr(error, "strerror", None) or error
+        return Probe(kind="", errors=(BadPayload(what=f"{path}: {what}", url=str(path)),))
+    notes = (*reading.notes, *((f"only the first {ROWS} rows were looked at",) if more else ()))
+    refused = (BadPayload(what=f"{one.where}: {one.reason}", url=str(path), raw=one.raw)
+               for one in results if isinstance(one, Unused))  # fmt: skip
+    return Probe(
+        kind="table",
+        items=tuple(one for one in results if isinstance(one, Item)),
+        errors=(*refused, *(Partial(what=note, url=str(path)) for note in notes)),
+    )

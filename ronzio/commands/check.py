@@ -12,6 +12,7 @@ import click
 from ronzio.context import load_settings, with_settings
 
 if TYPE_CHECKING:
+    from crawlers import Probe
     from ronzio.settings import RonzioSettings
 
 
@@ -45,15 +46,24 @@ async def _sources(settings: RonzioSettings) -> int:
 
     wrong = 0
     for source in settings.crawler.sources:
-        where = source.url
-        found = await probe(where, settings=settings.crawler, local=getattr(source, "local", False))
-        if found.errors and not found.items:
-            wrong += 1
-            click.echo(f"{where}: {found.errors[0].what}", err=True)
-        else:
-            broken = f", {len(found.errors)} of them broken: {found.errors[0].what}" if found.errors else ""
-            click.echo(f"{where}: {len(found.items)} items{broken}")
+        found = await probe(source.url, settings=settings.crawler, local=source.local)
+        good, words = _verdict(source.kind, found)
+        wrong += not good
+        click.echo(f"{source.url}: {words}", err=not good)
     return wrong
+
+
+def _verdict(kind: str, found: Probe) -> tuple[bool, str]:
+    """Whether what was found is what the configuration says, in words."""
+    if kind == "site":
+        return (True, "answers") if found.kind else (False, found.errors[0].what)
+    if kind == "feed" and found.kind == "page":
+        offers = f"; it offers {', '.join(found.feeds[:5])}" if found.feeds else ""
+        return False, f"a page, not a feed{offers}"
+    if found.errors and not found.items:
+        return False, found.errors[0].what
+    broken = f"; {len(found.errors)} broken: {found.errors[0].what}" if found.errors else ""
+    return True, f"{len(found.items)} items{broken}"
 
 
 def _mail(settings: RonzioSettings, address: str) -> int:

@@ -19,7 +19,7 @@ from ronzio.context import load_settings, with_settings
 @with_settings
 def try_command(what: str, local: bool, config: Path | None, demo: bool, data: Path | None) -> None:
     """Print, as JSON lines, exactly the tagged mentions that WHAT would become, with why each tag was given, and what
-    was refused and why. Stores nothing.
+    was refused and why; for a page or a list, also the feeds it offers. Stores nothing.
 
     WHAT is the address of a feed or a page, a file (feed, page, OPML, CSV, JSONL, Parquet, text), or - for text on
     standard input. Exit code 1 where nothing at all could be read.
@@ -37,13 +37,16 @@ def try_command(what: str, local: bool, config: Path | None, demo: bool, data: P
     for result in tagged:
         key = "mention" if isinstance(result, Mention) else "refused"
         _line({key: msgspec.to_builtins(result)})
+    if found.feeds:
+        _line({"feeds": list(found.feeds)})
     for error in found.errors:
         _line({"error": msgspec.to_builtins(error)})
     kept = sum(isinstance(result, Mention) for result in tagged)
     click.echo(
         f"{kept} mentions, {len(tagged) - kept} refused, {len(found.errors)} errors; nothing was stored", err=True
     )
-    if not found.items and found.errors:
+    offers = found.kind == "page" and found.feeds
+    if not found.items and found.errors and not offers:
         sys.exit(1)
 
 
