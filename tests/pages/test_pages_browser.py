@@ -147,10 +147,10 @@ def test_opening_and_closing_a_mention_changes_the_address(site: Site, browser: 
     page = opened(browser, f"{site.address}/mentions?brand=bruma")
     page.get_by_role("button", name="Apri").first.click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    until(lambda: "mention=" in page.url, "the address to name the mention")
+    page.wait_for_url(lambda url: "mention=" in url)
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    until(lambda: "mention=" not in page.url and "brand=bruma" in page.url, "the address to forget it")
+    page.wait_for_url(lambda url: "mention=" not in url and "brand=bruma" in url)
     page.close()
 
 
