@@ -19,8 +19,8 @@ Sensitivity = Literal["low", "normal", "high"]
 class QuietHours(Settings):
     """A stretch of the brand's local day in which mails wait until it ends. It may cross midnight."""
 
-    start: time
-    end: time
+    start: time  # such as 22:00:00
+    end: time  # such as 07:00:00
 
 
 class AlertSettings(Settings):
@@ -30,13 +30,13 @@ class AlertSettings(Settings):
     bucket_seconds: int = Field(default=300, ge=5, le=3600)  # mentions are counted in steps of this
     grace_seconds: float = Field(default=60.0, ge=0, le=3600)  # wait behind a bucket's end for late arrivals
     history_days: int = Field(default=28, ge=1, le=90)  # what "usual" is learnt from
-    sensitivity: Sensitivity = "normal"
+    sensitivity: Sensitivity = "normal"  # how unusual it must be
     min_mentions: int = Field(default=5, ge=3)  # never fewer negative mentions than this
     quiet_minutes: float = Field(default=30.0, gt=0)  # an incident ends after so long without anything unusual
     most_mails: int = Field(default=5, ge=2)  # about one incident; its end is always told
-    mail_on_start: bool = True
-    mail_on_worse: bool = True
-    mail_on_end: bool = True
+    mail_on_start: bool = True  # when an incident begins
+    mail_on_worse: bool = True  # when it has at least doubled
+    mail_on_end: bool = True  # when it is over
     quiet_hours: QuietHours | None = None
 
     @field_validator("bucket_seconds")
@@ -53,12 +53,12 @@ class MailSettings(Settings):
     model_config = ConfigDict(populate_by_name=True)
 
     host: str = ""  # "" = no mail is sent; what would be sent is kept and shown
-    port: int = Field(default=587, ge=1, le=65535)
-    security: Literal["none", "starttls", "tls"] = "starttls"
-    user: str = ""
-    password_file: Path | None = None
+    port: int = Field(default=587, ge=1, le=65535)  # of the mail server
+    security: Literal["none", "starttls", "tls"] = "starttls"  # "tls" is usual on port 465
+    user: str = ""  # where the server wants a sign-in
+    password_file: Path | None = None  # a file that holds nothing but the password
     password: SecretStr = Field(default=SecretStr(""), exclude=True)
-    from_: str = Field(default="Ronzio <ronzio@localhost>", alias="from")
+    from_: str = Field(default="Ronzio <ronzio@localhost>", alias="from")  # the sender
     to: tuple[str, ...] = ()  # for brands without an `alert_to` of their own
     dashboard_url: str = "http://127.0.0.1:8501"  # where links in mails lead
     timeout: float = Field(default=20.0, gt=0, le=300)  # seconds, for each step of a delivery

@@ -48,7 +48,7 @@ class PlaceSettings(Settings):
     """What every kind of source has."""
 
     kind: str
-    url: str
+    url: str  # its web address
     name: str = ""  # none given: the address without its scheme
     interval: Duration = 900.0  # seconds between visits
     local: bool = False  # may be on this machine or in the local network
@@ -109,7 +109,7 @@ class OpmlSettings(PlaceSettings):
     """A list of feeds: a file, or an address read at every start. Its other settings go to each of the feeds."""
 
     kind: Literal["opml"] = "opml"
-    url: str = Field(min_length=1)
+    url: str = Field(min_length=1)  # a file or a web address
     interval: Duration = Field(default=900.0, ge=1)
 
     @field_validator("url")
@@ -132,12 +132,12 @@ class CrawlerSettings(Settings):
     contact: str = Field(default="https://example.org/ronzio", pattern=r"^[\x20-\x7e]*$")  # told to every server
     max_bytes: int = Field(default=10_000_000, ge=1_000)  # of one answer, on the wire and unpacked
     fetch_seconds: Duration = 60.0  # for one answer, redirects included
-    connect_seconds: Duration = 10.0
+    connect_seconds: Duration = 10.0  # until a server takes the connection
     read_seconds: Duration = 15.0  # between two pieces of an answer
     host_delay: Duration = 1.0  # seconds between the end of one request to a host and the next
     at_once: int = Field(default=50, ge=1, le=1000)  # hosts asked at the same time
     parse_seconds: Duration = 10.0  # then the process that reads the feed is killed
-    parsers: int = Field(default=2, ge=1, le=64)  # processes
+    parsers: int = Field(default=2, ge=1, le=64)  # processes that read feeds and pages
     max_waiting: int = Field(default=200_000, ge=1)  # crawling waits while more than this is still to be tagged
 
     @model_validator(mode="after")

@@ -5,15 +5,24 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import io
+import json
 import sys
+import textwrap
+import tokenize
 from collections.abc import Iterator
+from datetime import time
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from crawlers.settings import parse_duration
 from ronzio.cli import COMMANDS, root
 from ronzio.settings import RonzioSettings
 
@@ -56,7 +65,12 @@ def settings_page() -> str:
             "| key | type | default | meaning |",
             "|---|---|---|---|",
         ]
-        lines += [_row(name, field) for name, field in model.model_fields.items() if not _models(field)]
+        meanings = _meanings(model)
+        lines += [
+            _row(name, field, meanings.get(name, ""))
+            for name, field in model.model_fields.items()
+            if not _models(field) and not field.exclude and name != "kind"
+        ]
         lines.append("")
     return "\n".join(lines)
 
@@ -88,15 +102,61 @@ def _inside(annotation: Any) -> list[type[BaseModel]]:
     return [found for part in get_args(annotation) for found in _inside(part)]
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    kind = (
-        str(getattr(field.annotation, "__name__", field.annotation))
-        if not get_args(field.annotation)
-        else str(field.annotation)
-    )
-    kind = kind.replace("typing.", "").replace("pathlib.", "").replace("|", "or")
-    default = "required" if field.is_required() else f"`{field.default!r}`"
-    return f"| `{field.alias or name}` | {kind} | {default} | {field.description or ''} |"
+def _row(name: str, field: FieldInfo, meaning: str) -> str:
+    default = "" if field.is_required() else f"`{_as_toml(field.default)}`"
+    duration = any(getattr(one, "func", None) is parse_duration for one in field.metadata)
+    kind = 'duration such as `"15m"`, or seconds' if duration else _kind(field.annotation)
+    return f"| `{field.alias or name}` | {kind} | {default} | {meaning} |"
+
+
+def _kind(annotation: Any) -> str:
+    """A type in the words of a configuration file."""
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f'`"{value}"`' for value in inside)
+    if origin is Annotated:
+        return _kind(inside[0])
+    if origin in (Union, UnionType):
+        return " or ".join(_kind(one) for one in inside if one is not type(None))
+    if origin is tuple:
+        return f"list of {_kind(inside[0])}s"
+    names = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true or false",
+        Path: "path",
+        time: "time of day",
+    }
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _as_toml(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return json.dumps(list(value))
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+
+
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
+    """field -> the comment beside it in the code, its own or what it inherits."""
+    found: dict[str, str] = {}
+    for owner in reversed(model.__mro__):
+        if not issubclass(owner, BaseModel) or owner is BaseModel:
+            continue
+        source = textwrap.dedent(inspect.getsource(owner))
+        comments = {
+            token.start[0]: token.string.lstrip("# ")
+            for token in tokenize.generate_tokens(io.StringIO(source).readline)
+            if token.type == tokenize.COMMENT and not token.string.startswith("# fmt")
+        }
+        for node in ast.parse(source).body[0].body:  # type: ignore[attr-defined]
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+                said = "; ".join(comments[line] for line in lines if line in comments).replace("|", "/")
+                found[node.target.id] = said or found.get(node.target.id, "")
+    return found
 
 
 PAGES = {"cli.md": cli_page, "settings.md": settings_page}

@@ -28,10 +28,10 @@ class SettingsError(Exception):
 class RonzioSettings(Settings):
     """The whole of `ronzio.toml`."""
 
-    data_dir: Path = Path("ronzio-data")
+    data_dir: Path = Path("ronzio-data")  # where everything is kept
     partitions: int = Field(default=4, ge=1, le=256)  # of the log; fixed when it is first made
-    keep_log_days: int = Field(default=30, ge=1)
-    keep_mentions_days: int = Field(default=730, ge=1)
+    keep_log_days: int = Field(default=30, ge=1)  # what was fetched, as it came; for replaying
+    keep_mentions_days: int = Field(default=730, ge=1)  # older mentions are deleted
     brands: tuple[Brand, ...] = Field(min_length=1)
     crawler: CrawlerSettings = CrawlerSettings()
     enrichment: EnrichmentSettings = EnrichmentSettings()

@@ -22,11 +22,11 @@ class Named(Settings):
     elision (l'Aurora, dell’Aurora) and as #hashtag or @handle; `exact` matches only as written; a text in which an
     `exclude` word occurs does not match, and neither does a keyword inside an excluded phrase."""
 
-    name: str = Field(min_length=1)
-    id: str = ""
+    name: str = Field(min_length=1)  # as people see it
+    id: str = ""  # in queries; none given: made of the name
     keywords: tuple[str, ...] = ()  # none given: the name itself
     exact: tuple[str, ...] = ()  # case and accents count: "TIM"
-    exclude: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()  # words and phrases that show that something else is meant
 
     @model_validator(mode="after")
     def _fill(self) -> Named:
@@ -54,9 +54,9 @@ class Product(Named):
 class Brand(Named):
     """One brand to watch. `role="competitor"` is compared with (share of voice) and never alerts."""
 
-    role: Literal["own", "competitor"] = "own"
+    role: Literal["own", "competitor"] = "own"  # competitors are compared with and never alert
     language: Literal["it", "en"] = "it"  # of its mails
-    time_zone: str = "Europe/Rome"
+    time_zone: str = "Europe/Rome"  # of the times in its mails
     products: tuple[Product, ...] = ()
     competitors: tuple[str, ...] = ()  # ids or names of other brands in this file
     alert_to: tuple[str, ...] = ()  # e-mail addresses; none: [mail] to
