@@ -1,0 +1,39 @@
+"""`python -m benchmarks` (`make bench`): every benchmark at its small size, one after another.
+
+Those that measure on the development data say so and are left out where it is absent. README.md has the full runs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+DATA = Path(os.environ.get("RONZIO_DATA", "../shared/data"))
+SMALL = {  # name -> arguments, and the folder of the data it needs
+    "log": (("50000",), ""),
+    "enrichment": (("--tweets", "2000", "--brands", "10,1000"), "airline"),
+    "whole_way": (("60000",), "airline"),
+    "queries": (("100000", "15"), ""),
+    "pages": (("100000", "15"), ""),
+    "volume": ((), "volume"),
+    "startup": (("5",), ""),
+}
+
+
+def main() -> None:
+    failed = []
+    for name, (arguments, needs) in SMALL.items():
+        print(f"\n== {name}", flush=True)
+        if needs and not (DATA / needs).is_dir():
+            print(f"left out: needs {DATA / needs} (set RONZIO_DATA)")
+            continue
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments]).returncode:
+            failed.append(name)
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
