@@ -71,10 +71,10 @@ class Fetcher:
     ) -> Fetched:
         asked, moved_to, permanent = url, "", True
         for _ in range(HOPS + 1):
-            if urlsplit(url).scheme not in ("http", "https"):
-                what = f"it redirects to {url[:200]}, which is no web address"
-                return Fetched(url=asked, error=Forbidden(what=what, url=asked))
             try:
+                if urlsplit(url).scheme not in ("http", "https"):
+                    leads = "it is" if url == asked else f"it redirects to {url[:200]}, which is"
+                    return Fetched(url=asked, error=Forbidden(what=f"{leads} no web address", url=asked))
                 async with self._answer(session, url, headers) as response:
                     target = response.headers.get("Location", "")
                     if response.status not in REDIRECTS or not target:

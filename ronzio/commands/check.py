@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from crawlers import Probe
     from ronzio.settings import RonzioSettings
 
+_NAMES = {"feed": "a feed", "page": "a page", "opml": "a list of feeds"}
+
 
 @click.command("check")
 @click.option("--offline", is_flag=True, help="Only the file, not its sources.")
@@ -57,9 +59,9 @@ def _verdict(kind: str, found: Probe) -> tuple[bool, str]:
     """Whether what was found is what the configuration says, in words."""
     if kind == "site":
         return (True, "answers") if found.kind else (False, found.errors[0].what)
-    if kind == "feed" and found.kind == "page":
-        offers = f"; it offers {', '.join(found.feeds[:5])}" if found.feeds else ""
-        return False, f"a page, not a feed{offers}"
+    if found.kind in _NAMES and found.kind != kind:
+        offers = f"; it offers {', '.join(found.feeds[:5])}" if found.kind == "page" and found.feeds else ""
+        return False, f"{_NAMES[found.kind]}, not {_NAMES[kind]}{offers}"
     if found.errors and not found.items:
         return False, found.errors[0].what
     broken = f"; {len(found.errors)} broken: {found.errors[0].what}" if found.errors else ""
