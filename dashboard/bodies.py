@@ -108,15 +108,16 @@ def totals(parts: Sequence[Json], start: datetime, end: datetime) -> Json:
     }
 
 
-def grouped(parts: Sequence[Json], field: str, size: int = 10, inner: Json | None = None) -> Json:
-    """Counts by a field, each with its sentiment (or with `inner` aggregations)."""
-    terms = {"terms": {"field": field, "size": size}, "aggs": inner or {"sentiment": SENTIMENT}}
+def grouped(parts: Sequence[Json], field: str, size: int = 10) -> Json:
+    """Counts by a field, each with its sentiment."""
+    terms = {"terms": {"field": field, "size": size}, "aggs": {"sentiment": SENTIMENT}}
     return {"query": all_of(parts), "size": 0, "aggs": {"group": terms}}
 
 
 def stories(parts: Sequence[Json], size: int = 6) -> Json:
-    """The stories most talked about."""
-    return grouped(parts, "story", size)
+    """The stories most talked about. Nothing is counted within them: of a hundred thousand stories only a few are shown,
+    and counting in all of them took eight times as long."""
+    return {"query": all_of(parts), "size": 0, "aggs": {"group": {"terms": {"field": "story", "size": size}}}}
 
 
 def newest(parts: Sequence[Json], size: int, offset: int = 0) -> Json:

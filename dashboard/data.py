@@ -68,10 +68,13 @@ def grouped(parts: Sequence[Json], field: str, size: int = 10) -> list[dict[str,
 
 
 def stories(parts: Sequence[Json], size: int = 6) -> list[dict[str, Any]]:
-    """The stories most talked about, each with the mention it began with as `first`."""
-    rows = grouped(parts, "story", size)
-    firsts = {mention["id"]: mention for mention in mentions_by_id(tuple(row["key"] for row in rows))}
-    return [{**row, "first": firsts[row["key"]]} for row in rows if row["key"] in firsts]
+    """The stories most talked about, most first: `mentions`, and the mention each began with as `first`."""
+    found = {
+        bucket["key"]: bucket["doc_count"]
+        for bucket in ask(bodies.stories(parts, size))["aggregations"]["group"]["buckets"]
+    }
+    firsts = {mention["id"]: mention for mention in mentions_by_id(tuple(found))}
+    return [{"mentions": count, "first": firsts[key]} for key, count in found.items() if key in firsts]
 
 
 @_keep
