@@ -23,8 +23,12 @@ _BLOCK = re.compile(
     re.IGNORECASE,
 )
 _KNOWN = re.compile(
-    r"</?(?:a|abbr|b|big|blockquote|br|center|cite|code|del|div|em|font|h[1-6]|hr|i|iframe|img|ins|li|ol|p|pre|q|s|script"
-    r"|small|span|strike|strong|style|sub|sup|svg|table|td|tr|tt|u|ul|video)(?:[\s/][^<>]{0,5000})?>",
+    r"</?(?:a|abbr|acronym|address|applet|area|article|aside|audio|b|base|basefont|bgsound|big|blink|blockquote|body|br|button"
+    r"|canvas|caption|center|cite|code|col|dd|del|dfn|dir|div|dl|dt|em|embed|fieldset|figcaption|figure|font|footer|form|frame"
+    r"|frameset|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|layer|li|link|main|map|marquee|math|menu|meta|nav"
+    r"|nobr|noscript|object|ol|optgroup|option|p|param|picture|pre|q|s|samp|script|section|select|small|source|span|strike"
+    r"|strong|style|sub|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|title|tr|tt|u|ul|video|wbr|xmp)"
+    r"(?:[\s/][^<>]{0,5000})?>",
     re.IGNORECASE,
 )
 _VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})

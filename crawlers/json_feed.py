@@ -9,19 +9,21 @@ from crawlers.clean import line_of, text_of, text_of_markup
 from crawlers.entry import Entry, Feed
 
 VERSION = "https://jsonfeed.org/version/"
+BARE_VERSIONS = ("1", "1.0", "1.1")  # as some write it
 
 
 def looks_like_json_feed(body: bytes) -> bool:
-    """A JSON object that says so near its beginning or anywhere: cheap, before parsing."""
-    return body[:100].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" and b"jsonfeed.org/version" in body.replace(
-        b"\\/", b"/"
-    )
+    """A JSON object that says so somewhere, or has what a feed has: cheap, before parsing."""
+    if body[:100].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"{":
+        return False
+    return b"jsonfeed.org/version" in body.replace(b"\\/", b"/") or (b'"version"' in body and b'"items"' in body)
 
 
 def read_json_feed(body: bytes) -> Feed:
     """Raises ValueError where it is not one."""
     data = json.loads(body.removeprefix(b"\xef\xbb\xbf"))
-    if not isinstance(data, dict) or not str(data.get("version", "")).startswith(VERSION):
+    version = str(data.get("version", "")) if isinstance(data, dict) else ""
+    if not version.startswith(VERSION) and version not in BARE_VERSIONS:
         raise ValueError(f'no "version" that begins with {VERSION}')
     items = data.get("items")
     if not isinstance(items, list):
