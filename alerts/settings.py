@@ -60,7 +60,7 @@ class MailSettings(Settings):
     password: SecretStr = Field(default=SecretStr(""), exclude=True)
     from_: str = Field(default="Ronzio <ronzio@localhost>", alias="from")  # the sender
     to: tuple[str, ...] = ()  # for brands without an `alert_to` of their own
-    dashboard_url: str = "http://127.0.0.1:8501"  # where links in mails lead
+    dashboard_url: str = ""  # where links in mails lead; none given: the pages' own host and port
     timeout: float = Field(default=20.0, gt=0, le=300)  # seconds, for each step of a delivery
     give_up_hours: float = Field(default=48.0, gt=0)  # a mail that is refused so long is given up
 

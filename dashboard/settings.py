@@ -18,3 +18,8 @@ class DashboardSettings(Settings):
     time_zone: str = "Europe/Rome"  # of the times on the pages
     refresh_seconds: float = Field(default=5.0, ge=1, le=3600)  # between two looks of an open page
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")  # names a browser may use for this server
+
+    @property
+    def address(self) -> str:
+        """Where a browser on this machine finds the pages."""
+        return f"http://{self.host}:{self.port}"

@@ -5,6 +5,7 @@ Secrets never stand in the file: they come from the environment (RONZIO_MAIL_PAS
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from enrichment import EnrichmentSettings
 from stream import Brand, Settings, slug
 
 DEFAULT_FILE = Path("ronzio.toml")
+PORT_VARIABLE = "RONZIO_PORT"  # of the pages, over what the file says
 
 
 class SettingsError(Exception):
@@ -52,6 +54,13 @@ class RonzioSettings(Settings):
                     raise ValueError(f'brands: "{brand.name}" names the competitor "{rival}", which is no brand here')
         return self
 
+    @model_validator(mode="after")
+    def _links_lead_to_the_pages(self) -> RonzioSettings:
+        if not self.mail.dashboard_url:
+            mail = self.mail.model_copy(update={"dashboard_url": self.dashboard.address})
+            object.__setattr__(self, "mail", mail)
+        return self
+
     @property
     def log_dir(self) -> Path:
         return self.data_dir / "log"
@@ -81,6 +90,8 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> RonzioS
     data = dict(table)
     if "sources" in data:  # the file has [[sources]] at the top, where a user looks for them
         data["crawler"] = {**data.get("crawler", {}), "sources": data.pop("sources")}
+    if PORT_VARIABLE in os.environ:
+        data["dashboard"] = {**data.get("dashboard", {}), "port": os.environ[PORT_VARIABLE]}
     try:
         settings = RonzioSettings.model_validate(data)
     except ValidationError as error:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ronzio.context import is_demo, load_settings, with_settings
 from ronzio.supervisor import AlreadyRunning, Program, Supervisor, lock
+
+if TYPE_CHECKING:
+    from ronzio.settings import RonzioSettings
 
 PROCESSES = ("indexer", "worker", "crawler", "alerts", "dashboard")
 DEMO_PROCESSES = ("demo-web", "demo-mailbox")
@@ -38,9 +43,37 @@ def run_command(config: Path | None, demo: bool, data: Path | None) -> None:
         held = lock(settings.data_dir)
     except AlreadyRunning as error:
         raise click.ClickException(str(error)) from None
-    address = f"http://{settings.dashboard.host}:{settings.dashboard.port}"
     with held:
-        asyncio.run(_run(programs(config, demo, settings.data_dir), settings.data_dir, address, demo))
+        for purpose, host, port in _ports(settings, demo):
+            if not _is_free(host, port):
+                raise click.ClickException(
+                    f"port {port} on {host} is in use, and {purpose} needs it. Is another Ronzio running? "
+                    "RONZIO_PORT=8600 ronzio run serves the pages elsewhere."
+                )
+        asyncio.run(
+            _run(programs(config, demo, settings.data_dir), settings.data_dir, settings.dashboard.address, demo)
+        )
+
+
+def _ports(settings: RonzioSettings, demo: bool) -> list[tuple[str, str, int]]:
+    """(what for, host, port) of everything that will be served."""
+    found = [("the dashboard", settings.dashboard.host, settings.dashboard.port)]
+    if demo:
+        from ronzio.demo.places import WEB_PORT
+
+        found += [
+            ("the demo's web", "127.0.0.1", WEB_PORT),
+            ("the demo's mailbox", settings.mail.host, settings.mail.port),
+        ]
+    return found
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        with socket.create_server((host, port)):
+            return True
+    except OSError:
+        return False
 
 
 async def _run(what: list[Program], data_dir: Path, address: str, demo: bool) -> None:
