@@ -48,7 +48,10 @@ async def _sources(settings: RonzioSettings) -> int:
 
     wrong = 0
     for source in settings.crawler.sources:
-        found = await probe(source.url, settings=settings.crawler, local=source.local)
+        where = source.url
+        if source.kind == "opml" and source.is_file and not Path(where).exists():
+            where = str(settings.data_dir.parent / where)  # beside the data, where the crawler looks too
+        found = await probe(where, settings=settings.crawler, local=source.local)
         good, words = _verdict(source.kind, found)
         wrong += not good
         click.echo(f"{source.url}: {words}", err=not good)

@@ -328,52 +328,46 @@ def rss(numbers: Sequence[int]) -> bytes:
     return json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": "T", "items": items}).encode()
 
 
+def tried(index: Index, source: str, now: datetime) -> bool:
+    found = index.records.get("source", source)
+    return found is not None and msgspec.json.decode(found.body, type=SourceStatus).last_try_at == now
+
+
 def test_due_times_validators_and_health_survive_a_restart(log: Log, index: Index) -> None:
     asked: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
         asked.append(request.headers.get("If-None-Match", ""))
-        if asked[-1]:
-            return web.Response(status=304)
-        return web.Response(body=rss(range(5)), headers={"ETag": '"a"'})
+        return web.Response(status=304) if asked[-1] else web.Response(body=rss(range(5)), headers={"ETag": '"a"'})
+
+    async def run(place: FeedSettings, now: datetime, wait_for: str) -> SourceStatus:
+        """One run of the feed and of a source that is always due, until the named one has been visited."""
+        feed, other, stop = (
+            FeedSource(place, FeedTools(SETTINGS)),
+            Counting("other", each=0, interval=1),
+            asyncio.Event(),
+        )
+        running = asyncio.create_task(run_crawler([feed, other], log, index.records, SETTINGS, stop, clock=lambda: now))
+        async with asyncio.timeout(GUARD):
+            while not tried(index, wait_for, now):
+                await asyncio.sleep(0.01)
+            stop.set()
+            await running
+        return status(index, feed)
 
     async def main() -> None:
         async with serving(answer) as base:
             place = FeedSettings(url=f"{base}/feed", local=True, interval="1h")
-
-            async def run(until: Callable[[FeedSource], bool], now: datetime) -> SourceStatus:
-                source, stop = FeedSource(place, FeedTools(SETTINGS)), asyncio.Event()
-                other = Counting("fertig", each=0, interval=3600)
-                sources: list[Source] = [source, other]
-                running = asyncio.create_task(
-                    run_crawler(sources, log, index.records, SETTINGS, stop, clock=lambda: now)
-                )
-                async with asyncio.timeout(GUARD):
-                    while not until(source):
-                        await asyncio.sleep(0.01)
-                    stop.set()
-                    await running
-                return status(index, source)
-
-            first = await run(lambda source: tried(source, NOW), NOW)
+            first = await run(place, NOW, place.id)
             assert (first.health, len(first.arrivals), len(ids(log))) == ("ok", 1, 5)
-            soon = NOW + timedelta(minutes=30)
-            counted = Counting("fertig")
-            index.records.delete("source", counted.id)
-            second = await run(lambda source: tried(counted, soon), soon)
-            assert second == first, "it is not due"
+            second = await run(place, NOW + timedelta(minutes=30), "test:other")
+            assert second == first, "it was not due"
             assert asked == [""]
             assert first.due_at is not None
-            due = first.due_at
-            third = await run(lambda source: tried(source, due), due)
+            third = await run(place, first.due_at, place.id)
             assert asked == ["", '"a"']
-            assert (third.health, third.last_new_at, third.last_ok_at) == ("ok", NOW, due)
-            assert third.state == first.state
-            assert len(ids(log)) == 5
-
-    def tried(source: Source, now: datetime) -> bool:
-        found = index.records.get("source", source.id)
-        return found is not None and msgspec.json.decode(found.body, type=SourceStatus).last_try_at == now
+            assert (third.health, third.last_new_at, third.last_ok_at) == ("ok", NOW, first.due_at)
+            assert (third.state, len(ids(log))) == (first.state, 5)
 
     asyncio.run(main())
 
