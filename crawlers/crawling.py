@@ -31,6 +31,7 @@ from crawlers.source import AnySourceError, BadPayload, RateLimited, Unreachable
 from crawlers.visiting import Visitor, sitemap_links
 
 FAILURES = 5  # pages in a row that cannot be reached: then the site is down
+NO_SUCH_PAGE = (404, 410)
 AHEAD = 20  # pages taken from the frontier at a time
 TOLD = 20  # errors in an outcome
 GUESSED = "/sitemap.xml"  # looked for where nobody names another
@@ -136,7 +137,7 @@ class _Walk:
                 return None
             self._store(visit)
             self._note(visit, error)
-            in_a_row = in_a_row + 1 if isinstance(error, Unreachable) and visit.result == "failed" else 0
+            in_a_row = in_a_row + 1 if isinstance(error, Unreachable) and error.status not in NO_SUCH_PAGE else 0
             if in_a_row >= FAILURES:
                 self._stop(error)
             if self._guess_sitemap() or page.kind in ("start", "sitemap"):

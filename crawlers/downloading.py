@@ -8,32 +8,38 @@ is not obeyed, and an HTTP server that runs Python code listens on this machine.
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
+from msgspec import structs
 from scrapy import Request
 from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError, IgnoreRequest
 from scrapy.extensions.throttle import AutoThrottle
 from scrapy.http import Response
 from scrapy.robotstxt import ProtegoRobotParser
 from scrapy.utils.httpobj import urlparse_cached
 
+from crawlers.fetch import explain
 from crawlers.guard import Policy, guarded_connector
+from crawlers.source import AnySourceError, Forbidden, Unreachable
 
 logger = logging.getLogger(__name__)
 
 LONGEST_RULES = 512_000  # bytes of a robots.txt that count, as RFC 9309 says
+_TLS = re.compile(r" ssl:(?:default|<[^>]*>)(?: \[None\])?")  # in aiohttp's messages
 HANDLER = "crawlers.downloading.GuardedHandler"
 
 
 class ClosedByRobots(IgnoreRequest):
-    """robots.txt does not allow the page, or could not be had; the message says which."""
+    """robots.txt does not allow the page, or could not be had (`readable` False); `error` says it to the user."""
 
-    def __init__(self, what: str, readable: bool) -> None:
-        super().__init__(what)
-        self.readable = readable  # False: robots.txt itself was the trouble
+    def __init__(self, error: AnySourceError, readable: bool) -> None:
+        super().__init__(error.what)
+        self.error = error
+        self.readable = readable
 
 
 class GuardedHandler(AiohttpDownloadHandler):
@@ -61,20 +67,21 @@ class Rules(RobotsTxtMiddleware):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._unreadable: dict[str, str] = {}
+        self._unreadable: dict[str, AnySourceError] = {}
 
     def process_request_2(self, rp: Any, request: Request) -> None:
-        reason = self._unreadable.get(urlparse_cached(request).netloc)
-        if reason:
-            raise ClosedByRobots(f"robots.txt cannot be read ({reason}), so that nothing may be visited", False)
+        unreadable = self._unreadable.get(urlparse_cached(request).netloc)
+        if unreadable is not None:
+            raise ClosedByRobots(unreadable, False)
         try:
             super().process_request_2(rp, request)
         except IgnoreRequest:
-            raise ClosedByRobots("robots.txt does not allow it", True) from None
+            error = Forbidden(what=f"robots.txt does not allow {request.url[:300]}", url=request.url)
+            raise ClosedByRobots(error, True) from None
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500 or response.status == 429:
-            raise OSError(f"status {response.status}")  # comes back in _robots_error
+            raise DownloadFailedError(f"status {response.status}")  # comes back in _robots_error
         body = response.body[:LONGEST_RULES] if response.status == 200 else b""
         await super()._parse_robots(response.replace(body=body), netloc, request)
         rules = self._parsers[netloc]
@@ -84,8 +91,18 @@ class Rules(RobotsTxtMiddleware):
             self.crawler.spider.learn_sitemaps(list(rules.rp.sitemaps))
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
-        self._unreadable[netloc] = str(exc)[:200] or type(exc).__name__
+        found = trouble(exc, f"//{netloc}/robots.txt")
+        what = f"robots.txt cannot be read, so that nothing may be visited: {found.what}"
+        self._unreadable[netloc] = structs.replace(found, what=what)
         super()._robots_error(exc, netloc)
+
+
+def trouble(error: Exception, url: str) -> AnySourceError:
+    """What a failed download means."""
+    if isinstance(error, DownloadTimeoutError):
+        return Unreachable(what="no complete answer in time", url=url)
+    found = explain(error, url)
+    return structs.replace(found, what=_TLS.sub("", found.what))
 
 
 def slow_down(crawler: Crawler, request: Request, delay: float) -> None:

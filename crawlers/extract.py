@@ -113,6 +113,7 @@ def _item(facts: Facts, meta: Document, text: str, url: str, origin: Origin) -> 
         ZoneInfo(origin.time_zone),
         day_first=not language.lower().startswith("en-us"),
     )
+    title = line_of(facts.title or meta.title or "")
     return Item(
         id=mention_id(_key(address)),
         source=origin.source,
@@ -122,12 +123,18 @@ def _item(facts: Facts, meta: Document, text: str, url: str, origin: Origin) -> 
         date_origin=date_origin,
         url=address,
         site=site_of(address),
-        title=line_of(facts.title or meta.title or ""),
-        text=text,
+        title=title,
+        text=_without_title(text, title),
         author=line_of(facts.author or meta.author or "", longest=200),
         language=language[:2].lower() if language[:2].isalpha() else "",
         extra={"date": facts.dates[0][:80]} if date_origin == "fetched" and facts.dates else {},
     )
+
+
+def _without_title(text: str, title: str) -> str:
+    """A headline that stands in the text as well would count twice."""
+    first, _, rest = text.partition("\n")
+    return rest if rest and first.casefold() == title.casefold() else text
 
 
 def _key(url: str) -> str:

@@ -13,7 +13,7 @@ Kind = Literal["start", "sitemap", "index", "new", "article", "other", "gone", "
 DAY = 86_400.0
 ARTICLE = 3 * DAY  # doubled with each visit that found nothing new
 ARTICLE_LONGEST = 60 * DAY
-INDEX_LONGEST = 7 * DAY
+INDEX_LONGEST = DAY  # a section sleeps at night
 LISTED_SITEMAP = DAY  # one whose index says when it changes
 OTHER = 30 * DAY
 CLOSED = DAY  # by robots.txt
@@ -32,7 +32,7 @@ def after_visit(kind: Kind, quiet: int, interval: float, *, announced: bool = Fa
     if kind == "sitemap":
         return LISTED_SITEMAP if announced else 0.0
     if kind == "index":
-        return min(interval * 2.0 ** min(quiet, 30), INDEX_LONGEST) if quiet else 0.0
+        return min(interval / 4 * 2.0 ** min(quiet, 30), INDEX_LONGEST) if quiet else 0.0
     if kind == "article":
         return min(ARTICLE * 2.0 ** min(quiet, 30), ARTICLE_LONGEST)
     return CLOSED if kind == "closed" else OTHER

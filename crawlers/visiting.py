@@ -12,21 +12,21 @@ from urllib.parse import urljoin
 
 import msgspec
 from scrapy import Request
-from scrapy.exceptions import DownloadCancelledError, DownloadTimeoutError, IgnoreRequest
+from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.http import Response
 
-from crawlers.downloading import ClosedByRobots
+from crawlers.downloading import ClosedByRobots, trouble
 from crawlers.entry import Origin
 from crawlers.extract import read_page_safely
 from crawlers.feeds import content_hash
-from crawlers.fetch import REDIRECTS, explain, refusal, retry_after
+from crawlers.fetch import REDIRECTS, refusal, retry_after
 from crawlers.known import Known, Link, Result, Visit
 from crawlers.pool import Killed, Workers, WorkFailed
 from crawlers.revisit import Kind, after_failure, after_visit
 from crawlers.scope import Scope
 from crawlers.site_job import Job
 from crawlers.sitemap import read_sitemap
-from crawlers.source import AnySourceError, BadPayload, Forbidden, SourceError, TooBig, Unreachable
+from crawlers.source import AnySourceError, BadPayload, TooBig, Unreachable
 from stream import Item
 
 HOPS = 5  # redirects to another spelling of the same address: https, "www."
@@ -88,16 +88,12 @@ class Visitor:
             request = Request(url, headers=headers, meta={"dont_redirect": True}, dont_filter=True)
             return await self._download(request)
         except ClosedByRobots as error:
-            kind: type[SourceError] = Forbidden if error.readable else Unreachable
-            raise Failure(kind(what=f"{url}: {error}", url=url), closed=error.readable) from None  # type: ignore[arg-type]
+            raise Failure(error.error, closed=error.readable) from None
         except (DownloadCancelledError, IgnoreRequest):
             what = f"the page is too big: more than {self._job.max_bytes:,} bytes"
             raise Failure(TooBig(what=what, url=url)) from None
-        except DownloadTimeoutError:
-            what = f"no complete answer within {self._job.page_seconds:.0f} seconds"
-            raise Failure(Unreachable(what=what, url=url)) from None
         except Exception as error:  # noqa: BLE001  # whatever a server may do to a connection
-            raise Failure(explain(error, url)) from None
+            raise Failure(trouble(error, url)) from None
 
     async def _read(self, page: Known, response: Response) -> tuple[Visit, AnySourceError | None]:
         target = _target(response)
