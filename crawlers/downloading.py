@@ -88,7 +88,8 @@ class Rules(RobotsTxtMiddleware):
         if isinstance(rules, ProtegoRobotParser):
             wanted = rules.crawl_delay(self.crawler.settings["USER_AGENT"]) or 0.0
             slow_down(self.crawler, response.request or request, wanted)
-            self.crawler.spider.learn_sitemaps(list(rules.rp.sitemaps))
+            spider: Any = self.crawler.spider
+            spider.learn_sitemaps(list(rules.rp.sitemaps))
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
         found = trouble(exc, f"//{netloc}/robots.txt")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import scrapy
 from aiohttp import web
+from scrapy.crawler import AsyncCrawlerRunner
 from site_harness import NOW, Reader, Site, article, listing, serving, urlset, with_site
 
-from crawlers import BadPayload, Forbidden, RateLimited, Source, TooBig, Unreachable
+from crawlers import BadPayload, Forbidden, RateLimited, Source, TooBig, Unreachable, downloading
 
 
 def test_pages_come_in_through_links_and_sitemaps(tmp_path: Path) -> None:
@@ -380,3 +383,26 @@ def test_a_broken_sitemap_and_an_empty_page_are_told(tmp_path: Path) -> None:
         }
 
     with_site(work)
+
+
+def test_a_crawl_whose_downloads_do_not_go_through_the_guard_does_not_start() -> None:
+    """Scrapy's settings of a lower priority lose silently; then nothing may be asked for at all."""
+    seen: list[Exception] = []
+
+    class Spider(scrapy.Spider):
+        name = "unguarded"
+
+        async def start(self) -> AsyncIterator[scrapy.Request]:
+            try:
+                downloading.check_guarded(self.crawler)
+            except RuntimeError as error:
+                seen.append(error)
+            for request in ():
+                yield request
+
+    safe = downloading.scrapy_settings(user_agent="x", delay=1, max_bytes=1, page_seconds=1, local=False)
+    for handlers in ({}, {"http": downloading.HANDLER, "https": downloading.HANDLER}, safe["DOWNLOAD_HANDLERS"]):
+        settings = {**safe, "DOWNLOAD_HANDLERS": handlers}
+        asyncio.run(AsyncCrawlerRunner(settings).create_crawler(Spider).crawl_async())
+    assert ["do not go through the guard" in str(error) for error in seen] == [True, False]
+    assert "there are download handlers for" in str(seen[1])
