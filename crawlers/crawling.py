@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urljoin
 
 import msgspec
@@ -92,7 +92,7 @@ class _Walk:
         self._began = time.monotonic()
         self._errors: list[AnySourceError] = []
         self._start_errors: list[AnySourceError] = []
-        self._ended = ""
+        self._ended: Literal["finished", "cut", "budget", "stopped"] | None = None
         self._not_before = 0.0
         self._has_sitemap = bool(job.sitemaps)
 
@@ -177,7 +177,7 @@ class _Walk:
             self._errors.insert(0, error)
 
     def _store(self, visit: Visit) -> None:
-        if visit.kind == "index" and visit.links and not self._frontier.has_news(visit.links):
+        if visit.kind == "index" and not self._frontier.has_news(visit.links):
             quiet = visit.page.quiet + 1
             due = visit.at + after_visit("index", quiet, self._job.interval)
             visit = msgspec.structs.replace(visit, quiet=quiet, due=due)
@@ -199,7 +199,7 @@ class _Walk:
     def outcome(self) -> Outcome:
         crawl = self._frontier.crawl
         return Outcome(
-            ended=self._ended or "budget",  # type: ignore[arg-type]
+            ended=self._ended or "budget",
             errors=(*self._start_errors, *self._errors),
             read=crawl.read,
             failed=crawl.failed,

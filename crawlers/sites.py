@@ -144,15 +144,23 @@ def coverage_of(outcome: Outcome, now: datetime) -> Coverage:
             f"only {outcome.read + outcome.failed} pages were visited, as max_pages says; {outcome.left} more wait"
         )
     if outcome.ended == "stopped":
-        gaps.append(f"the crawl was broken off, {outcome.left} pages wait: {outcome.errors[0].what}")
-    elif outcome.errors:
+        gaps.append(f"the crawl was broken off, {outcome.left} pages wait: {_told(outcome)}")
+    elif outcome.failed:  # in this fetch or an earlier one of the crawl
         failed = f"{outcome.failed} of {outcome.read + outcome.failed} pages could not be read"
-        gaps.append(f"{failed}: {outcome.errors[0].what}" if outcome.failed else outcome.errors[0].what)
+        gaps.append(f"{failed}: {_told(outcome)}" if outcome.errors else failed)
+    elif outcome.errors:
+        gaps.append(_told(outcome))
     if outcome.closed:
         gaps.append(f"robots.txt closes {outcome.closed} pages" if outcome.closed > 1 else "robots.txt closes one page")
     on_the_way = f"the crawl goes on: {outcome.read} pages read, {outcome.left} to come" if outcome.left else ""
     note = "; ".join(gaps) or (on_the_way if outcome.ended == "budget" else "")
     return Coverage(state="gap" if gaps else "covered", until=now, note=note)
+
+
+def _told(outcome: Outcome) -> str:
+    """The first error, and where."""
+    error = outcome.errors[0]
+    return error.what if not error.url or error.url in error.what else f"{error.what} ({error.url})"
 
 
 def _not_measured(state: bytes, *errors: AnySourceError) -> Page:

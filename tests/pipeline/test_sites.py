@@ -122,6 +122,17 @@ def test_a_second_crawl_asks_conditionally_and_leaves_articles_alone(tmp_path: P
     with_site(work)
 
 
+def test_pages_that_never_lead_to_anything_new_are_visited_less(tmp_path: Path) -> None:
+    async def work(site: Site) -> None:
+        site.pages |= {"/": listing("/contatti"), "/contatti": listing()}
+        reader = Reader(site, tmp_path)
+        for _ in range(4):
+            await reader.crawl()
+        assert (site.paths().count("/"), site.paths().count("/contatti")) == (4, 3)
+
+    with_site(work)
+
+
 def test_a_page_that_changes_is_given_again_when_its_sitemap_says_so(tmp_path: Path) -> None:
     async def work(site: Site) -> None:
         site.pages |= {"/": listing("/uno"), "/uno": article("Uno")}
