@@ -5,7 +5,7 @@ UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 PYTHON ?= python3
 STAMP := $(VENV)/.synced
 
-.PHONY: run test test-services check lint types bench docs clean hooks
+.PHONY: run test check lint types bench docs clean hooks
 
 $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

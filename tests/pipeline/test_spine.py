@@ -155,7 +155,13 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
                 demo.check_alive()
                 return bool(read_mails(demo.data_dir))
 
+            def copied() -> bool:
+                """Enough was said of the crisis for the tests below."""
+                posts = demo.posts()
+                return sum(post.story == "x0" for post in posts) >= 4 and any(map(names_a_rash, posts))
+
             until(a_mail, "the crisis' mail")
+            until(copied, "the papers to copy the news")
             demo.silent_from = utc_now()
             published = len(demo.posts())
 
@@ -171,6 +177,10 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     finally:
         index.close()
         log.close()
+
+
+def names_a_rash(post: Post) -> bool:
+    return post.product == "Lampo" and any("orticaria" in text for text in post.paragraphs)
 
 
 def read_mails(data_dir: Path) -> list[tuple[str, str]]:
@@ -211,7 +221,7 @@ def test_mentions_are_found_by_brand(outcome: Outcome, company: Company) -> None
 def test_mentions_are_found_by_product_and_words(outcome: Outcome) -> None:
     wanted = [post for post in outcome.posts if post.product == "Lampo"]
     assert outcome.index.count(parse_query("product:lampo")) == len(wanted)
-    allergic = [post for post in wanted if any("orticaria" in text for text in post.paragraphs)]
+    allergic = [post for post in wanted if names_a_rash(post)]
     assert allergic
     assert outcome.index.count(parse_query("brand:ondalba AND text:orticaria")) == len(allergic)
 
