@@ -26,8 +26,8 @@ from crawlers.source import (
 
 if TYPE_CHECKING:
     from crawlers.build import build_sources
-    from crawlers.importer import ImportFailed, import_file
-    from crawlers.opml import write_opml
+    from crawlers.feeds.opml import write_opml
+    from crawlers.files.importer import ImportFailed, import_file
     from crawlers.probing import Probe, probe
     from crawlers.runner import run_crawler
 
@@ -62,9 +62,9 @@ __all__ = [
 
 _HOMES = {
     "build_sources": "build",
-    "ImportFailed": "importer",
-    "import_file": "importer",
-    "write_opml": "opml",
+    "ImportFailed": "files.importer",
+    "import_file": "files.importer",
+    "write_opml": "feeds.opml",
     "Probe": "probing",
     "probe": "probing",
     "run_crawler": "runner",

@@ -7,9 +7,9 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from crawlers.feeds import FeedSource, FeedTools
+from crawlers.feeds.feed import FeedSource, FeedTools
+from crawlers.feeds.opml import read_opml
 from crawlers.fetch import Fetched, Fetcher
-from crawlers.opml import read_opml
 from crawlers.settings import CrawlerSettings, FeedSettings, OpmlSettings, SiteSettings
 from crawlers.source import AnySourceError, BadPayload, Budget, Coverage, Page, Source
 from stream import utc_now
@@ -50,7 +50,7 @@ def build_sources(settings: CrawlerSettings, *, data_dir: Path) -> list[Source]:
 
 
 def _site(place: SiteSettings, settings: CrawlerSettings, data_dir: Path) -> Source:
-    from crawlers.sites import SiteSource
+    from crawlers.sites.site import SiteSource
 
     return SiteSource(place, settings, data_dir)
 

@@ -39,7 +39,7 @@ def _limit() -> None:
 class Workers:
     """A pool made at the first use. `close` ends its processes."""
 
-    def __init__(self, processes: int = 2, preload: tuple[str, ...] = ("crawlers.feed_parse",)) -> None:
+    def __init__(self, processes: int = 2, preload: tuple[str, ...] = ("crawlers.feeds.parse",)) -> None:
         self._processes = processes
         self._preload = list(preload)
         self._pool: ProcessPool | None = None

@@ -15,18 +15,18 @@ from pathlib import Path
 import msgspec
 
 from crawlers.build import feeds_of
-from crawlers.columns import MappingError
-from crawlers.discovery import feeds_of_page
 from crawlers.entry import Origin
-from crawlers.feeds import FeedTools, parse_safely
+from crawlers.feeds.discovery import feeds_of_page
+from crawlers.feeds.feed import FeedTools, parse_safely
+from crawlers.feeds.json_feed import looks_like_json_feed
+from crawlers.feeds.opml import looks_like_opml
 from crawlers.fetch import Fetched
-from crawlers.importer import Reading, Unused
-from crawlers.json_feed import looks_like_json_feed
-from crawlers.lines import TableError
-from crawlers.opml import looks_like_opml
+from crawlers.files.columns import MappingError
+from crawlers.files.importer import Reading, Unused
+from crawlers.files.lines import TableError
+from crawlers.files.tables import open_table
 from crawlers.settings import CrawlerSettings, OpmlSettings, PlaceSettings
 from crawlers.source import AnySourceError, BadPayload, Partial, TooBig
-from crawlers.tables import open_table
 from stream import Item, mention_id, utc_now
 
 SOURCE = "try"
@@ -104,7 +104,7 @@ class _Prober:
         return await self._page(got, place)
 
     async def _page(self, got: Fetched, place: PlaceSettings | None) -> Probe:
-        from crawlers.extract import read_page_safely  # takes half a second, which feeds need not wait
+        from crawlers.sites.extract import read_page_safely  # takes half a second, which feeds need not wait
 
         origin = msgspec.structs.replace(self._origin(got.url, place), channel="site")
         read = await read_page_safely(self._tools.workers, got.body, got.url, origin, got.content_type)

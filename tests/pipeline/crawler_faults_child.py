@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from crawlers import CrawlerSettings, FeedSettings, run_crawler
-from crawlers.feeds import FeedSource, FeedTools
+from crawlers.feeds.feed import FeedSource, FeedTools
 from index import open_index
 from stream import open_log
 

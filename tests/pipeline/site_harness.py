@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from crawlers import Budget, CrawlerSettings, Page, SiteSettings
-from crawlers.sites import SiteSource
+from crawlers.sites.site import SiteSource
 
 NOW = datetime(2026, 3, 5, 9, 0, tzinfo=UTC)
 FILLER = (

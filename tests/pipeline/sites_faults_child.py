@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from crawlers import Budget, CrawlerSettings, SiteSettings
-from crawlers.sites import SiteSource
+from crawlers.sites.site import SiteSource
 from stream import utc_now
 
 

@@ -34,7 +34,7 @@ from crawlers import (
     run_crawler,
 )
 from crawlers import runner as runner_module
-from crawlers.feeds import FeedSource, FeedState, FeedTools
+from crawlers.feeds.feed import FeedSource, FeedState, FeedTools
 from crawlers.source import AnySourceError, BadPayload
 from index import Index, open_index
 from stream import RAW, Item, Log, LogError, LogFull, Record, SourceStatus, mention_id, open_log

@@ -28,7 +28,7 @@ from crawlers import (
     TooBig,
     Unreachable,
 )
-from crawlers.feeds import MOVES_OVER, UNCONDITIONAL_EVERY, FeedSource, FeedState, FeedTools
+from crawlers.feeds.feed import MOVES_OVER, UNCONDITIONAL_EVERY, FeedSource, FeedState, FeedTools
 from crawlers.source import Budget
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -19,8 +19,8 @@ from loopback import serving
 
 from crawlers import CrawlerSettings, FeedSettings, OpmlSettings, Page, Unreachable, build_sources
 from crawlers.clean import line_of
-from crawlers.feeds import FeedSource, FeedTools
-from crawlers.opml import read_opml
+from crawlers.feeds.feed import FeedSource, FeedTools
+from crawlers.feeds.opml import read_opml
 from crawlers.source import Budget
 from stream import Item
 

@@ -14,7 +14,8 @@ from aiohttp import web
 from scrapy.crawler import AsyncCrawlerRunner
 from site_harness import NOW, Reader, Site, article, listing, serving, urlset, with_site
 
-from crawlers import BadPayload, Forbidden, RateLimited, Source, TooBig, Unreachable, downloading
+from crawlers import BadPayload, Forbidden, RateLimited, Source, TooBig, Unreachable
+from crawlers.sites import downloading
 
 
 def test_pages_come_in_through_links_and_sitemaps(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crawlers.entry import Origin
-from crawlers.extract import extract_page
+from crawlers.sites.extract import extract_page
 from stream import Item
 
 FOLDER = Path(os.environ.get("RONZIO_DATA", Path(__file__).parents[3] / "shared" / "data")) / "pages"

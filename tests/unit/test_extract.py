@@ -10,9 +10,9 @@ import pytest
 
 from crawlers import BadPayload, Partial
 from crawlers.entry import Origin
-from crawlers.extract import PRELOAD, extract_page, read_page, read_page_safely
-from crawlers.page import title_and_description, utf8_of
 from crawlers.pool import Workers
+from crawlers.sites.extract import PRELOAD, extract_page, read_page, read_page_safely
+from crawlers.sites.page import title_and_description, utf8_of
 from stream import Item, mention_id
 
 URL = "https://www.example.com/notizie/pacco?utm_source=x"

@@ -9,7 +9,7 @@ import pytest
 
 from crawlers.clean import DEEPEST, KEPT, line_of, nesting, text_of, text_of_markup
 from crawlers.entry import Origin
-from crawlers.feed_parse import Parsed, parse_feed
+from crawlers.feeds.parse import Parsed, parse_feed
 from crawlers.source import BadPayload
 from stream import mention_id
 

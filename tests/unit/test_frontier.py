@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crawlers.frontier import Frontier
-from crawlers.known import Known, Link, Visit
-from crawlers.revisit import ARTICLE, ARTICLE_LONGEST, DAY, after_failure, after_visit
-from crawlers.scope import Scope
-from crawlers.sitemap import Listed, read_sitemap
+from crawlers.sites.frontier import Frontier
+from crawlers.sites.known import Known, Link, Visit
+from crawlers.sites.revisit import ARTICLE, ARTICLE_LONGEST, DAY, after_failure, after_visit
+from crawlers.sites.scope import Scope
+from crawlers.sites.sitemap import Listed, read_sitemap
 from stream import Item
 
 NOW = 1_772_700_000.0

@@ -14,11 +14,11 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from crawlers.charset import detect
-from crawlers.columns import MappingError, Rows, Unusable, choose, with_habits
-from crawlers.importer import Reading, Unused
-from crawlers.lines import Row, TableError
-from crawlers.tables import open_table
+from crawlers.files.charset import detect
+from crawlers.files.columns import MappingError, Rows, Unusable, choose, with_habits
+from crawlers.files.importer import Reading, Unused
+from crawlers.files.lines import Row, TableError
+from crawlers.files.tables import open_table
 from stream import Item, mention_id
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -124,7 +124,7 @@ def test_a_few_broken_bytes_do_not_make_a_file_latin(tmp_path: Path) -> None:
 
 
 def test_a_letter_split_between_two_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crawlers.charset.PIECE", 3)
+    monkeypatch.setattr("crawlers.files.charset.PIECE", 3)
     assert detect(io.BytesIO(("è" * 50).encode())).name == "utf-8"
 
 

@@ -15,9 +15,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO
 
-from crawlers import charset
-from crawlers.delimited import read_delimited
-from crawlers.lines import BROKEN_PACKING, LONGEST, Lines, Row, TableError
+from crawlers.files import charset
+from crawlers.files.delimited import read_delimited
+from crawlers.files.lines import BROKEN_PACKING, LONGEST, Lines, Row, TableError
 
 SAMPLE = 1000  # rows looked at to find the columns where no header names them
 

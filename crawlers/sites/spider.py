@@ -27,8 +27,8 @@ def main() -> None:
 
     import msgspec
 
-    from crawlers.crawling import crawl
-    from crawlers.site_job import Job
+    from crawlers.sites.crawling import crawl
+    from crawlers.sites.job import Job
 
     outcome = asyncio.run(crawl(msgspec.json.decode(line, type=Job)))
     sys.stdout.buffer.write(msgspec.json.encode(outcome) + b"\n")

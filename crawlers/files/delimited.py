@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 
-from crawlers.lines import Lines, Row, TableError
+from crawlers.files.lines import Lines, Row, TableError
 
 DELIMITERS = (",", ";", "\t", "|")
 

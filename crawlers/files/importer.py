@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from crawlers.columns import MappingError, Rows, Unusable, choose, with_habits
-from crawlers.lines import Row, TableError
-from crawlers.tables import Table, open_table
+from crawlers.files.columns import MappingError, Rows, Unusable, choose, with_habits
+from crawlers.files.lines import Row, TableError
+from crawlers.files.tables import Table, open_table
 from stream import RAW, DeadLetter, Item, Log, LogFull, Record, slug, utc_now
 
 BATCH = 1000  # rows in one append

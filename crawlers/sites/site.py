@@ -1,7 +1,7 @@
 """A site as a source: each fetch is one process that crawls on where the last one stopped.
 
 State in: the number of the last item the log has. Out: a `Page` with the items after it. What is known of the site is in its
-frontier, a file in the data directory; see `crawlers.frontier`.
+frontier, a file in the data directory; see `crawlers.sites.frontier`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from crawlers.child import Child, ChildDied
-from crawlers.frontier import Frontier
 from crawlers.politeness import OWN_DELAY, OWN_HOSTS
 from crawlers.settings import CrawlerSettings, SiteSettings
-from crawlers.site_job import Job, Outcome
+from crawlers.sites.child import Child, ChildDied
+from crawlers.sites.frontier import Frontier
+from crawlers.sites.job import Job, Outcome
 from crawlers.source import AnySourceError, Budget, Coverage, Page, Unreachable
 from stream import Item
 

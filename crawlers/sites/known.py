@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from crawlers.revisit import Kind
+from crawlers.sites.revisit import Kind
 from stream import Item
 
 Result = Literal["read", "failed", "closed"]  # the last by robots.txt, without a request

@@ -15,17 +15,17 @@ from scrapy import Request
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.http import Response
 
-from crawlers.downloading import ClosedByRobots, trouble
 from crawlers.entry import Origin
-from crawlers.extract import read_page_safely
-from crawlers.feeds import content_hash
+from crawlers.feeds.feed import content_hash
 from crawlers.fetch import REDIRECTS, refusal, retry_after
-from crawlers.known import Known, Link, Result, Visit
 from crawlers.pool import Killed, Workers, WorkFailed
-from crawlers.revisit import Kind, after_failure, after_visit
-from crawlers.scope import Scope
-from crawlers.site_job import Job
-from crawlers.sitemap import read_sitemap
+from crawlers.sites.downloading import ClosedByRobots, trouble
+from crawlers.sites.extract import read_page_safely
+from crawlers.sites.job import Job
+from crawlers.sites.known import Known, Link, Result, Visit
+from crawlers.sites.revisit import Kind, after_failure, after_visit
+from crawlers.sites.scope import Scope
+from crawlers.sites.sitemap import read_sitemap
 from crawlers.source import AnySourceError, BadPayload, TooBig, Unreachable
 from stream import Item
 

@@ -13,7 +13,7 @@ import msgspec
 
 from crawlers.clean import line_of, text_of
 from crawlers.entry import Entry, Feed, Origin, items_of
-from crawlers.json_feed import looks_like_json_feed, read_json_feed
+from crawlers.feeds.json_feed import looks_like_json_feed, read_json_feed
 from crawlers.source import BadPayload, Partial
 from stream import Item
 

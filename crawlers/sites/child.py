@@ -14,7 +14,7 @@ from typing import IO
 
 import msgspec
 
-from crawlers.site_job import Job, Outcome
+from crawlers.sites.job import Job, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Child:
         with tempfile.TemporaryFile() as said:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-P", "-m", "crawlers.spider"),
+                *("-P", "-m", "crawlers.sites.spider"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,

@@ -18,17 +18,17 @@ import msgspec
 import scrapy
 from scrapy.crawler import AsyncCrawlerRunner
 
-from crawlers.downloading import check_guarded, present_delay, scrapy_settings
-from crawlers.extract import PRELOAD
-from crawlers.frontier import Frontier
 from crawlers.identity import canonical_key
-from crawlers.known import Known, Link, Visit
 from crawlers.pool import Workers
-from crawlers.revisit import after_visit
-from crawlers.scope import Scope
-from crawlers.site_job import Job, Outcome
+from crawlers.sites.downloading import check_guarded, present_delay, scrapy_settings
+from crawlers.sites.extract import PRELOAD
+from crawlers.sites.frontier import Frontier
+from crawlers.sites.job import Job, Outcome
+from crawlers.sites.known import Known, Link, Visit
+from crawlers.sites.revisit import after_visit
+from crawlers.sites.scope import Scope
+from crawlers.sites.visiting import Visitor, sitemap_links
 from crawlers.source import AnySourceError, BadPayload, RateLimited, Unreachable
-from crawlers.visiting import Visitor, sitemap_links
 
 FAILURES = 5  # pages in a row that cannot be reached: then the site is down
 NO_SUCH_PAGE = (404, 410)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from crawlers.known import Crawl, Known, Link, Visit
-from crawlers.revisit import DAY
+from crawlers.sites.known import Crawl, Known, Link, Visit
+from crawlers.sites.revisit import DAY
 from stream import Item
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from crawlers.entry import Origin
-from crawlers.feed_parse import Parsed, bad_payload, parse_feed
+from crawlers.feeds.parse import Parsed, bad_payload, parse_feed
 from crawlers.fetch import Fetched, Fetcher
 from crawlers.pool import Killed, Workers, WorkFailed
 from crawlers.settings import CrawlerSettings, FeedSettings

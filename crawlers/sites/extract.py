@@ -18,15 +18,15 @@ from trafilatura.settings import Document
 from crawlers.clean import line_of, tidy
 from crawlers.dates import publication_date
 from crawlers.entry import Origin
-from crawlers.feed_parse import bad_payload
+from crawlers.feeds.parse import bad_payload
 from crawlers.identity import canonical_key, site_of
-from crawlers.page import Facts, facts_of, is_inside, title_and_description, utf8_of
 from crawlers.pool import Killed, Workers, WorkFailed
+from crawlers.sites.page import Facts, facts_of, is_inside, title_and_description, utf8_of
 from crawlers.source import BadPayload, Partial
 from stream import Item, mention_id
 
 SECONDS = 8.0  # for one page, then its reader is killed
-PRELOAD = ("crawlers.extract",)  # for `Workers` that read pages
+PRELOAD = ("crawlers.sites.extract",)  # for `Workers` that read pages
 SHORTEST = 100  # characters of main text; less is a caption or a cookie notice
 TEASER = 300  # characters: the paragraphs of a list of articles are shorter on average
 HEADINGS = 4  # fewer do not make a list

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_RULES = 512_000  # bytes of a robots.txt that count, as RFC 9309 says
 _TLS = re.compile(r" ssl:(?:default|<[^>]*>)(?: \[None\])?")  # in aiohttp's messages
-HANDLER = "crawlers.downloading.GuardedHandler"
+HANDLER = "crawlers.sites.downloading.GuardedHandler"
 
 
 class ClosedByRobots(IgnoreRequest):
@@ -145,7 +145,7 @@ def scrapy_settings(
         "ROBOTSTXT_OBEY": True,
         "DOWNLOADER_MIDDLEWARES": {
             "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
-            "crawlers.downloading.Rules": 100,
+            "crawlers.sites.downloading.Rules": 100,
         },
         "RETRY_ENABLED": False,  # the frontier knows when to try again
         "METAREFRESH_ENABLED": False,

@@ -1,0 +1,1 @@
+"""Feeds: RSS, Atom and JSON Feed, lists of them, and finding them."""

@@ -1,0 +1,1 @@
+"""Files: history brought in from CSV, JSON lines and Parquet."""
