@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def empty(tmp_path: Path) -> Iterator[None]:
 def installed(folder: Path) -> Iterator[None]:
     streamlit.cache_data.clear()
     context.install(folder, BRANDS, DashboardSettings())
+    main = sys.modules["__main__"]
     yield
+    sys.modules["__main__"] = main  # AppTest puts the page there, and processes started later would run it
     context.close()
 
 

@@ -6,125 +6,23 @@ so that the books can be closed and counted to the last mention.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import mailbox
-import os
-import socket
-import subprocess
-import sys
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from email.header import decode_header, make_header
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-import tomlkit
+from spine_harness import PLAN, Demo, missing, until
 
 from index import Index, open_index, parse_query
-from ronzio.demo import Clock, Plan, Post, Scenario, demo_config, running
+from ronzio.demo import Post
 from ronzio.demo.companies import COMPANIES, Company
 from ronzio.demo.places import PLACES, TALK, base
-from ronzio.process import STDIN_TIED
 from ronzio.status import GROUP, Books, books
 from stream import RAW, Incident, SourceStatus, open_log, slug, utc_now
-
-PLAN = Plan(
-    history=2400,
-    quiet=1 / 10,
-    settled=1200,
-    crisis_after=20,
-    pace=0.2,
-    peak=4,
-    news_every=20,
-    news_every_before=240,
-)
-PROCESSES = ("indexer", "worker", "demo-mailbox", "alerts", "crawler")
-
-
-def until(condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.1)
-    return found
-
-
-class Demo:
-    """The demo's web in a thread of this process, and Ronzio's processes around one data directory."""
-
-    def __init__(self, folder: Path) -> None:
-        self.web_port, mail_port = free_ports(2)
-        self.data_dir = folder / "data"
-        self.file = folder / "ronzio.toml"
-        self.file.write_text(tomlkit.dumps(self._config(mail_port)), "utf-8")
-        self.scenario = Scenario(PLAN, Clock.starting(utc_now().replace(microsecond=0)))
-        self.silent_from: datetime | None = None  # from then on the web publishes nothing
-        self._children: list[subprocess.Popen[bytes]] = []
-        self._stop_web: Callable[[], object] = lambda: None
-
-    def _config(self, mail_port: int) -> dict[str, Any]:
-        config = demo_config(web_port=self.web_port, mail_port=mail_port)
-        for source in config["sources"]:
-            source["interval"] = "1h" if source["url"].endswith("archive.json") else "1s"
-        config["alerts"] |= {"every": 1, "bucket_seconds": 5, "grace_seconds": 5, "history_days": 1}
-        return {"data_dir": str(self.data_dir), **config}
-
-    def now(self) -> datetime:
-        return min(utc_now(), self.silent_from) if self.silent_from else utc_now()
-
-    def posts(self) -> list[Post]:
-        return self.scenario.posts(None, self.now())
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        web = threading.Thread(target=lambda: asyncio.run(self._serve()), name="demo-web")
-        web.start()
-        try:
-            for name in PROCESSES:
-                self._start(name)
-            yield
-        finally:
-            for child in self._children:
-                child.terminate()
-            for child in self._children:
-                child.wait(20)
-                assert child.stdin is not None
-                child.stdin.close()
-            self._stop_web()
-            web.join(20)
-
-    def _start(self, name: str) -> None:
-        with (self.file.parent / f"{name}.err").open("wb") as errors:
-            command = [sys.executable, "-m", "ronzio", name, "--config", str(self.file)]
-            child = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=errors, stderr=errors, env={**os.environ, STDIN_TIED: "1"}
-            )
-        self._children.append(child)
-
-    async def _serve(self) -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        self._stop_web = lambda: loop.call_soon_threadsafe(stop.set)
-        async with running(self.scenario, self.web_port, self.now):
-            await stop.wait()
-
-    def check_alive(self) -> None:
-        for name, child in zip(PROCESSES, self._children, strict=True):
-            said = (self.file.parent / f"{name}.err").read_text("utf-8", "replace")
-            assert child.poll() is None, f"{name} ended with {child.returncode}: {said[-3000:]}"
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 class Outcome:
@@ -163,16 +61,16 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
             until(a_mail, "the crisis' mail")
             until(copied, "the papers to copy the news")
             demo.silent_from = utc_now()
-            published = len(demo.posts())
 
             def settled() -> bool:
                 demo.check_alive()
                 accounts = books(log, index)
-                handled = sum(entry.tally.indexed + entry.tally.not_a_mention for entry in accounts)
-                calm = not any(log.lag(GROUP, RAW).values()) and not any(entry.waiting for entry in accounts)
-                return calm and handled >= published and not index.fresh()["behind"]
+                waiting = any(entry.waiting for entry in accounts) or any(log.lag(GROUP, RAW).values())
+                no_mentions = sum(entry.tally.not_a_mention for entry in accounts)
+                fetched = no_mentions >= sum(not post.company for post in demo.posts())
+                return fetched and not waiting and not index.fresh()["behind"] and not missing(demo, index)
 
-            until(settled, f"all {published} posts")
+            until(settled, "all posts")
             yield Outcome(demo, index, books(log, index), read_mails(demo.data_dir))
     finally:
         index.close()
