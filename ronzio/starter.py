@@ -70,7 +70,7 @@ _NO_SOURCE = """
 _TAIL = """
 [alerts]
 # every = 60                    # seconds between looks
-# min_mentions = 3              # never fewer negative mentions than this
+# min_mentions = 5              # never fewer negative mentions than this
 
 [mail]
 {mail}# host = "smtp.example.com"     # your provider's server

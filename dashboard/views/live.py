@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import streamlit as st
 
 from dashboard import bodies, context, data, look, parts, state
 from dashboard.words import _, by_field, inert, label, moment, ngettext, number, percent, period_name, sentiment_names
-from index import Json
+from index import IndexFailure, Json
 from stream import Incident, utc_now
 
 ENOUGH = 30  # mentions in the period before, for shares and percentages to be compared
@@ -21,7 +22,7 @@ def page() -> None:
     if st.session_state.get("live.brand") not in brands:
         st.session_state["live.brand"] = brands[0] if brands else None
     if st.session_state.get("live.period") not in bodies.PERIODS:
-        st.session_state["live.period"] = "1h"
+        st.session_state["live.period"] = _telling_period(st.session_state["live.brand"])
     left, right = st.columns([3, 4], vertical_alignment="bottom")
     with left:
         brand = st.segmented_control(
@@ -36,6 +37,16 @@ def page() -> None:
     if brand and period:
         every = context.current().settings.refresh_seconds
         st.fragment(_live, run_every=every)(brand, bodies.PERIODS[period])
+
+
+def _telling_period(brand: str | None) -> str:
+    """The shortest period with enough in it to look at: a small brand's hour is empty."""
+    for key in ("1h", "24h", "7d"):
+        start, end = bodies.span(bodies.PERIODS[key], utc_now())
+        with contextlib.suppress(IndexFailure):  # told where the figures are asked for
+            if data.count([{"term": {"brand": brand}}, bodies.within(start, end)]) >= ENOUGH:
+                return key
+    return "30d" if brand else "24h"
 
 
 def _live(brand: str, period: bodies.Period) -> None:

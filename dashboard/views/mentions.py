@@ -61,7 +61,7 @@ def _asked() -> tuple[str, str | None, dict[str, list[str]]]:
     filters: dict[str, list[str]] = {}
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         for field in FIRST:
-            filters[field] = _filter(field, offered, 190)
+            filters[field] = _filter(field, offered, 164)
         with st.popover(_("More filters"), icon=":material/tune:"):
             for field in MORE:
                 filters[field] = _filter(field, offered, 260)

@@ -39,7 +39,9 @@ def _health() -> None:
             st.success(_("All sources are well."), icon=":material/check_circle:")
         for one in bad:
             _one(one)
-        _table([one for one in found if one not in bad])
+        well = [one for one in found if one not in bad]
+        if well:
+            _table(well)
 
 
 def _one(one: SourceStatus) -> None:

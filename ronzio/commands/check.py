@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,9 @@ def check_command(offline: bool, address: str | None, config: Path | None, demo:
     """
     settings = load_settings(config, demo, data)
     own = [brand for brand in settings.brands if brand.role == "own"]
-    click.echo(
-        f"settings: good ({len(own)} brands, {len(settings.brands) - len(own)} competitors, "
-        f"{len(settings.crawler.sources)} sources)"
-    )
+    rivals = [brand for brand in settings.brands if brand.role == "competitor"]
+    counts = (_count(own, "brand"), _count(rivals, "competitor"), _count(settings.crawler.sources, "source"))
+    click.echo(f"settings: good ({', '.join(counts)})")
     wrong = 0 if offline else asyncio.run(_sources(settings))
     if not any(brand.alert_to for brand in own) and not settings.mail.to:
         click.echo("mail: nobody gets the alerts: set [mail] to, or a brand's alert_to", err=True)
@@ -40,6 +40,10 @@ def check_command(offline: bool, address: str | None, config: Path | None, demo:
         wrong += _mail(settings, address)
     if wrong:
         sys.exit(1)
+
+
+def _count(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 async def _sources(settings: RonzioSettings) -> int:

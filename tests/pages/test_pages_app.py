@@ -94,6 +94,20 @@ def test_live_counts_what_is_there() -> None:
 
 
 @pytest.mark.usefixtures("pages")
+def test_live_begins_with_a_period_that_has_something_in_it() -> None:
+    page = opened("live", brand="aurora")
+    assert page.session_state["live.period"] == "1h"
+    assert opened("live", brand="bruma").session_state["live.brand"] == "aurora"  # a competitor has no page
+
+
+@pytest.mark.usefixtures("pages")
+def test_the_link_of_a_mail_leads_to_its_incident() -> None:
+    page = opened("alerts", incident="i1")
+    assert page.subheader[0].value.startswith("Lampo")
+    assert "41" in words(page)
+
+
+@pytest.mark.usefixtures("pages")
 def test_mentions_are_filtered_by_the_address() -> None:
     page = opened("mentions", brand="bruma")
     assert "**20** menzioni" in words(page)
