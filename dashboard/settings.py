@@ -22,4 +22,5 @@ class DashboardSettings(Settings):
     @property
     def address(self) -> str:
         """Where a browser on this machine finds the pages."""
-        return f"http://{self.host}:{self.port}"
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{host}:{self.port}"

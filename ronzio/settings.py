@@ -20,7 +20,7 @@ from enrichment import EnrichmentSettings
 from stream import Brand, Settings, slug
 
 DEFAULT_FILE = Path("ronzio.toml")
-PORT_VARIABLE = "RONZIO_PORT"  # of the pages, over what the file says
+OVERRIDES = {"host": "RONZIO_HOST", "port": "RONZIO_PORT"}  # of [dashboard], over what the file says
 
 
 class SettingsError(Exception):
@@ -90,8 +90,9 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> RonzioS
     data = dict(table)
     if "sources" in data:  # the file has [[sources]] at the top, where a user looks for them
         data["crawler"] = {**data.get("crawler", {}), "sources": data.pop("sources")}
-    if PORT_VARIABLE in os.environ:
-        data["dashboard"] = {**data.get("dashboard", {}), "port": os.environ[PORT_VARIABLE]}
+    said = {key: os.environ[variable] for key, variable in OVERRIDES.items() if variable in os.environ}
+    if said:
+        data["dashboard"] = {**data.get("dashboard", {}), **said}
     try:
         settings = RonzioSettings.model_validate(data)
     except ValidationError as error:
