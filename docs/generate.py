@@ -19,6 +19,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
+from click.testing import CliRunner
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -31,22 +32,24 @@ HERE = Path(__file__).parent
 
 def cli_page() -> str:
     """The help of every command a user sees, as it prints."""
-    parts = ["# The command line\n", "<!-- written by docs/generate.py -->\n", _help(root, "ronzio")]
+    parts = ["# The command line\n", "<!-- written by docs/generate.py -->\n", _help()]
     for name, entry in COMMANDS.items():
         if entry.hidden:
             continue
         command = root.get_command(click.Context(root), name)
         assert command is not None
-        parts += [f"\n## ronzio {name}\n", _help(command, f"ronzio {name}")]
+        parts += [f"\n## ronzio {name}\n", _help(name)]
         if isinstance(command, click.Group):
             for below in command.commands.values():
-                parts += [f"\n### ronzio {name} {below.name}\n", _help(below, f"ronzio {name} {below.name}")]
+                parts += [f"\n### ronzio {name} {below.name}\n", _help(name, str(below.name))]
     return "\n".join(parts) + "\n"
 
 
-def _help(command: click.Command, name: str) -> str:
-    context = click.Context(command, info_name=name, terminal_width=100, max_content_width=100)
-    return f"```text\n{command.get_help(context).rstrip()}\n```"
+def _help(*path: str) -> str:
+    """What the command prints when asked for its help."""
+    asked = CliRunner().invoke(root, [*path, "--help"], prog_name="ronzio", terminal_width=100, max_content_width=100)
+    assert asked.exit_code == 0, asked.output
+    return f"```text\n{asked.output.rstrip()}\n```"
 
 
 def settings_page() -> str:
