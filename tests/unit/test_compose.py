@@ -33,9 +33,10 @@ def test_the_file_keeps_to_the_specification() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_commands_are_the_programs_own(name: str) -> None:
     command, *arguments = SERVICES[name]["command"]
-    found = root.get_command(click.Context(root), command)
+    parent = click.Context(root, **root.context_settings)
+    found = root.get_command(parent, command)
     assert found is not None
-    context = found.make_context(command, list(arguments), resilient_parsing=False)
+    context = found.make_context(command, list(arguments), parent)
     assert context.params["data"] == Path("/data")
 
 
