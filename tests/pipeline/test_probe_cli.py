@@ -270,7 +270,7 @@ def test_init_writes_what_check_takes(base: str) -> None:
     assert result.exit_code == 0, result.output
     checked = call("check", "--offline")
     assert checked.exit_code == 0, checked.output
-    assert "1 brands, 1 competitors, 1 sources" in checked.stdout
+    assert "1 brand, 1 competitor, 1 source" in checked.stdout
     again = call("init", "--brand", "Altro")
     assert again.exit_code == 1
     assert "already there" in again.stderr
