@@ -110,6 +110,17 @@ def health_names() -> dict[str, str]:
     }  # fmt: skip
 
 
+def health_advice() -> dict[str, str]:
+    """What a state means for whoever reads it, and what to do."""
+    return {
+        "failing": _("It does not answer, or not as it should. It is tried again by itself, less and less often."),
+        "silent": _("It answers, and has brought nothing new for unusually long: is it still the right address?"),
+        "gone": _("The server says that this is gone for good: take it out of ronzio.toml, or mend its address."),
+        "forbidden": _("We are not let in: by robots.txt, by a sign-in, or because the address is not a public one."),
+        "paused": _("It rests until somebody starts it again."),
+    }
+
+
 def channel_names() -> dict[str, str]:
     return {"feed": _("Feed"), "site": _("Site"), "import": _("Import")}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import context, data, parts
-from dashboard.words import _, ago, channel_names, health_names, inert, ngettext, number, until
+from dashboard.words import _, ago, channel_names, health_advice, health_names, inert, ngettext, number, until
 from stream import SourceStatus, utc_now
 
 _COLOURS = {"ok": "green", "waiting": "gray", "failing": "red", "silent": "orange", "gone": "red", "forbidden": "red"}
@@ -47,6 +47,7 @@ def _health() -> None:
 def _one(one: SourceStatus) -> None:
     with st.container(border=True, gap="xxsmall"):
         st.markdown(f":{_COLOURS.get(one.health, 'gray')}-badge[{health_names()[one.health]}] **{inert(one.name)}**")
+        st.markdown(health_advice().get(one.health, ""))
         st.text(one.error or one.coverage_note)
         st.caption(_times(one))
 
