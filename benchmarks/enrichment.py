@@ -26,6 +26,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from benchmarks.tweets import airline_rows, invented_names, records, topic_words
 from enrichment import Enricher, EnrichmentSettings, Stories
+from enrichment.worker import GARBAGE
 from stream import Brand, Mention
 
 AIRLINES = (
@@ -78,7 +79,8 @@ class Ours:
     def __init__(self, names: Sequence[str]) -> None:
         self._enricher = Enricher([Brand(name=name) for name in names], EnrichmentSettings())
         self._stories = Stories()
-        gc.freeze()  # as the worker does
+        gc.freeze()  # as the worker does, for both sides from here on
+        gc.set_threshold(GARBAGE, 20, 20)
 
     def run(self, values: Sequence[bytes]) -> int:
         mentions = 0

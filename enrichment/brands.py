@@ -38,6 +38,7 @@ class BrandRules:
     def __init__(self, brands: Sequence[Brand]) -> None:
         self.keywords: list[Keyword] = []
         self._named: list[_Named] = []  # by keyword, as the rest
+        self._plain: list[tuple[str, ...]] = []  # (brand,), one and the same for all of a brand's own; () for products
         self._refuses: dict[int, int] = {}  # keyword -> owner whose hits do not count in this text
         self._covers: dict[int, int] = {}  # keyword -> owner whose hits do not count inside it
         self._owners = 0
@@ -58,6 +59,7 @@ class BrandRules:
             (self._covers if covers else self._refuses)[len(self.keywords)] = owner
             self.keywords.append(Keyword(owner, word))
         self._named += [named] * (len(self.keywords) - first)
+        self._plain += [() if named.product else (named.brand,)] * (len(self.keywords) - first)
 
     def tag_of(self, keyword: int) -> str:
         """ "brand:acme" or "product:uno": what a hit of this keyword speaks for."""
@@ -74,10 +76,12 @@ class BrandRules:
             hits = self._not_excluded(hits)
         if not hits:
             return NOTHING
+        plain = self._plain
+        first = plain[hits[0][0]]
+        if first and (len(hits) == 1 or all(plain[hit[0]] is first for hit in hits)):
+            return Naming(first, (), tuple(hits))  # most texts name one brand and no product
         named = [self._named[hit[0]] for hit in hits]
         alone = {one[0] for one in named if not one[2]}
-        if len(alone) == 1 and not any(one[1] or one[0] not in alone for one in named):
-            return Naming(tuple(alone), (), tuple(hits))  # most texts name one brand and no product
         kept = [(hit, one) for hit, one in zip(hits, named, strict=True) if one.brand in alone]
         return Naming(
             tuple(dict.fromkeys(one.brand for _, one in kept)),

@@ -36,7 +36,7 @@ class Why:
             tag = f"topic:{topic.rule.id}"
             for hit in topic.hits[:SHOWN]:
                 found.append(_spanned(tag, self._topics[hit[0] - self._first_topic], topic.confidence, hit, title))
-        for department, behind in _departments(topics).items():
+        for department, behind in _departments(topics).items() if topics else ():
             by = "topic " + ", ".join([topic.rule.id for topic in behind])
             sure = max([topic.confidence for topic in behind])
             found.append(Reason(tag=f"department:{department}", by=by, confidence=sure))

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 GROUP: Final = "enrichment"
 POLL: Final = 0.5  # seconds; how soon `stop` is seen
+GARBAGE: Final = (
+    50_000  # objects made before cycles are looked for: a mention makes some forty and none; saves a twentieth
+)
 FEW: Final = 32  # records; batches below cost twice as much each, so it is worth waiting for company
 COMPANY: Final = 0.02  # seconds waited then
 RETRY: Final = 5.0  # seconds between two tries while the disk is full
@@ -50,6 +53,7 @@ def run_worker(
     worker = _Worker(log, index, enricher, stop)
     worker.restore()
     gc.freeze()  # models and window stay for good; not looking through them again and again saves a sixth of the time
+    gc.set_threshold(GARBAGE, 20, 20)
     size = batch or enricher.settings.batch
     with log.consumer(GROUP, (RAW, EDITS), resume=index.resume) as consumer:
         while not stop():
