@@ -199,6 +199,6 @@ def lines_chart(frame: pd.DataFrame, series: str | None) -> dict[str, Any]:
     return {
         "data": _values(frame),
         "height": 300,
-        "mark": {"type": "line", "point": True, "interpolate": "monotone"},
+        "mark": {"type": "line", "point": True},
         "encoding": encoding,
     }

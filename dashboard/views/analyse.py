@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import bodies, data, look, parts, state
 from dashboard.exports import address
-from dashboard.words import _, by_field, field_names, label, ngettext, number, percent, period_name, sentiment_names
+from dashboard.words import (
+    _,
+    by_field,
+    field_names,
+    label,
+    moment,
+    ngettext,
+    number,
+    percent,
+    period_name,
+    sentiment_names,
+)
 from stream import SENTIMENTS, utc_now
 
 GROUPS = (
@@ -75,7 +87,7 @@ def _answer(query: str, period: str, by: list[str]) -> None:
         return
     if by and not frame.empty:
         with st.container(border=True):
-            _chart(frame, by)
+            _chart(frame, by, STEPS[period])
     _table(frame, by)
     with st.expander(_("The same on the command line and in a notebook"), icon=":material/terminal:"):
         groups = "".join(f" --by {'day' if field == 'time' else field}" for field in by)
@@ -84,13 +96,10 @@ def _answer(query: str, period: str, by: list[str]) -> None:
         st.code(f"import ronzio\nronzio.query({query or '*'!r}, since={period!r}, by={grouping!r})", language="python")
 
 
-def _chart(frame: pd.DataFrame, by: list[str]) -> None:
+def _chart(frame: pd.DataFrame, by: list[str], step: str) -> None:
     if "time" in by:
         other = next((field for field in by if field != "time"), None)
-        shown = frame
-        if other:
-            most = frame.groupby(other)["mentions"].sum().nlargest(MOST_LINES).index
-            shown = frame[frame[other].isin(most)].assign(**{other: lambda rows: rows[other].map(by_field(other))})
+        shown = _every_step(frame, other, pd.Timedelta(step))
         look.show(look.lines_chart(shown, other), "analysis")
         return
     first = by[0]
@@ -101,11 +110,26 @@ def _chart(frame: pd.DataFrame, by: list[str]) -> None:
     look.show(look.stacked_chart(named, sentiment_names()), "analysis")
 
 
+def _every_step(frame: pd.DataFrame, other: str | None, step: pd.Timedelta) -> pd.DataFrame:
+    """Columns time, mentions and `other` by name, for the values most talked about: steps without mentions are zeros."""
+    wide = frame.assign(**({other: frame[other].astype(str)} if other else {})).pivot_table(
+        index="time", columns=other, values="mentions", aggfunc="sum"
+    )
+    wide = wide.reindex(pd.date_range(wide.index.min(), wide.index.max(), freq=step, name="time")).fillna(0)
+    if other is None:
+        return wide.reset_index()
+    most = wide.sum().nlargest(MOST_LINES).index
+    named = wide[most].rename(columns=by_field(other)).rename_axis(columns=other)
+    return named.reset_index().melt(id_vars="time", value_name="mentions")
+
+
 def _table(frame: pd.DataFrame, by: list[str]) -> None:
     names = field_names()
     rows = []
     for row in frame.to_dict("records"):
-        shown = {names[field]: row[field] if field == "time" else label(field, str(row[field])) for field in by}
+        shown: dict[str, Any] = {
+            names[field]: moment(row[field]) if field == "time" else label(field, str(row[field])) for field in by
+        }
         shown |= {_("Mentions"): row["mentions"]}
         shown |= {sentiment_names()[one]: row[one] for one in SENTIMENTS}
         shown |= {

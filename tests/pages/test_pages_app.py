@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import streamlit
@@ -13,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, context
 from index import BadQuery, Index, IndexFailure
+from stream import utc_now
 
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
 VIEWS = ("live", "mentions", "alerts", "sources", "analyse")
@@ -138,6 +140,23 @@ def test_analyse_groups_and_names_its_command() -> None:
     table = page.dataframe[0].value
     assert dict(zip(table["Argomento"], table["Menzioni"], strict=True)) == {"Consegna": 45, "Prezzo": 15}
     assert page.code[0].value == "ronzio query brand:aurora --since 24h --by topic"
+
+
+@pytest.mark.parametrize(("by", "mentions"), [("time", 80), ("product", 30)])
+@pytest.mark.usefixtures("pages")
+def test_analyse_over_time_shows_times_of_the_place(by: str, mentions: int) -> None:
+    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page.query_params["lang"] = "it"
+    page.run()
+    page.switch_page("views/analyse.py")
+    page.query_params["by"] = ["time", by] if by != "time" else ["time"]
+    page.query_params["period"] = "1h"
+    page.run()
+    assert not page.exception
+    assert not page.error
+    table = page.dataframe[0].value
+    assert table["Menzioni"].sum() == mentions
+    assert utc_now().astimezone(ZoneInfo("Europe/Rome")).strftime("%Y") in table["Tempo"].iloc[0]
 
 
 @pytest.mark.usefixtures("pages")
