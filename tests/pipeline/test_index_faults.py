@@ -3,6 +3,7 @@ nothing erased comes back."""
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import random
@@ -406,6 +407,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     try:
         yield disk
     finally:
+        gc.collect()  # what a traceback still holds open keeps the disk busy
         subprocess.run(["umount", disk], check=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import subprocess
 import sys
@@ -102,6 +103,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip(f"needs the right to mount a tmpfs: {mounted.stderr.strip()}")
     yield disk
+    gc.collect()  # what a traceback still holds open keeps the disk busy
     subprocess.run(["umount", disk], check=True)
 
 
