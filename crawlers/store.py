@@ -18,8 +18,8 @@ from typing import TypeVar
 import msgspec
 
 from crawlers.source import AnySourceError, BadPayload
-from index import Records, StoreFull
-from stream import RAW, DeadLetter, Item, Log, LogFull, Record, SourceStatus
+from index import Records, StoreUnavailable
+from stream import RAW, DeadLetter, Item, Log, LogUnavailable, Record, SourceStatus
 
 logger = logging.getLogger(__name__)
 
@@ -91,19 +91,19 @@ class Store:
         while True:
             try:
                 await self._call(work)
-            except (LogFull, StoreFull) as error:
+            except (LogUnavailable, StoreUnavailable) as error:
                 await self._wait_for_room(error)
             else:
                 if not self._has_room:
                     self._has_room = True
-                    logger.info("there is room on the disk again", extra={"action": "crawler-resumed"})
+                    logger.info("what was fetched can be stored again", extra={"action": "crawler-resumed"})
                 return
 
     async def _wait_for_room(self, error: Exception) -> None:
         if self._has_room:
             self._has_room = False
             text = "crawling pauses, nothing is lost: %s"
-            logger.error(text, error, extra={"action": "crawler-disk-full"})
+            logger.error(text, error, extra={"action": "crawler-waits"})
         try:
             await asyncio.wait_for(self._stop.wait(), self._full_wait)
         except TimeoutError:

@@ -13,7 +13,7 @@ from dashboard import context, data, parts
 from dashboard.marked import Span, marked
 from dashboard.words import _, by_field, field_names, inert, label, percent, reason, sentiment_names, status_names
 from index import BadQuery, Json, highlights, parse_query
-from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, LogFull, utc_now
+from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, LogFull, LogUnavailable, utc_now
 
 WAIT = 4.0  # seconds for an edit to be applied; it is safe long before that
 _LISTS = ("brand", "product", "topic", "department")
@@ -155,6 +155,9 @@ def _save(mention: Json, given: dict[str, Any], who: str) -> None:
         data.store_edit(edit)
     except LogFull:
         st.error(_("Not saved: the disk of this machine is full."), icon=":material/error:")
+        return
+    except LogUnavailable:
+        st.error(_("Not saved: Ronzio cannot be reached just now. Try again in a minute."), icon=":material/error:")
         return
     applied = _wait_for(mention["id"], changes)
     st.cache_data.clear()

@@ -18,8 +18,8 @@ import msgspec
 
 from enrichment.stories import Stories
 from enrichment.tagger import Enricher, Rejected
-from index import BadEdit, Index, StoreFull, Tally
-from stream import EDITS, RAW, Batch, Consumer, DeadLetter, Edit, Fenced, Log, LogFull, Mention, Position, utc_now
+from index import BadEdit, Index, StoreUnavailable, Tally
+from stream import EDITS, RAW, Batch, Consumer, DeadLetter, Edit, Fenced, Log, LogUnavailable, Mention, Position, utc_now
 from stream import Stored as StoredRecord
 
 logger = logging.getLogger(__name__)
@@ -190,13 +190,13 @@ class _Worker:
             )
 
     def _patiently(self, work: Callable[[], _Answer]) -> _Answer:
-        """Tries again while the disk is full. Raises Stopped."""
+        """Tries again while the disk is full or a service is away. Raises Stopped."""
         while True:
             try:
                 return work()
-            except (LogFull, StoreFull) as error:
-                extra = {"action": "disk-full"}
-                logger.error("%s; trying again every %.0f s until there is room", error, RETRY, extra=extra)
+            except (LogUnavailable, StoreUnavailable) as error:
+                extra = {"action": "waiting"}
+                logger.error("%s; nothing is lost; trying again every %.0f s", error, RETRY, extra=extra)
             until = time.monotonic() + RETRY
             while time.monotonic() < until:
                 if self._stop():

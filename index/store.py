@@ -37,7 +37,11 @@ class Conflict(IndexFailure):
     """The record was changed by somebody else since it was read."""
 
 
-class StoreFull(IndexFailure):
+class StoreUnavailable(IndexFailure):
+    """The store cannot take or give anything for now. What was acknowledged before is safe. Try again later."""
+
+
+class StoreFull(StoreUnavailable):
     """The disk has no room. Nothing of the call was stored; what was acknowledged before is safe."""
 
 

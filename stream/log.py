@@ -27,7 +27,11 @@ class Fenced(LogError):
     """This consumer no longer owns the partition: another member took it over. Drop the batch and poll again."""
 
 
-class LogFull(LogError):
+class LogUnavailable(LogError):
+    """The log cannot take or give anything for now. Nothing was appended; what was acknowledged is safe. Try again later."""
+
+
+class LogFull(LogUnavailable):
     """The disk has no room for the log. Nothing was appended; what was acknowledged before is safe."""
 
 

@@ -18,7 +18,7 @@ import msgspec
 from crawlers.files.columns import MappingError, Rows, Unusable, choose, with_habits
 from crawlers.files.lines import Row, TableError
 from crawlers.files.tables import Table, open_table
-from stream import RAW, DeadLetter, Item, Log, LogFull, Record, slug, utc_now
+from stream import RAW, DeadLetter, Item, Log, LogFull, LogUnavailable, Record, slug, utc_now
 
 BATCH = 1000  # rows in one append
 GROUP = "import"  # who refuses, in the dead letters
@@ -76,7 +76,7 @@ def import_file(
                 columns=reading.rows.columns,
                 notes=reading.notes,
             )
-    except (TableError, MappingError, OSError, LogFull) as error:
+    except (TableError, MappingError, OSError, LogUnavailable) as error:
         what = "the disk is full" if isinstance(error, LogFull) else getattr(error, "strerror", None) or error
         done = f" ({hand.appended} rows before that were imported)" if hand.appended else ""
         raise ImportFailed(f"{path}: {what}{done}") from error
