@@ -5,7 +5,7 @@ UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 PYTHON ?= python3
 STAMP := $(VENV)/.synced
 
-.PHONY: run test check lint types bench docs clean hooks
+.PHONY: run test test-services check lint types bench docs clean hooks
 
 $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -18,6 +18,9 @@ run: $(STAMP)          ## everything under one supervisor: ronzio.toml if there 
 
 test: $(STAMP)         ## all tests; what needs Chromium or the development data says so when it is absent
 	@$(BIN)/pytest
+
+test-services: $(STAMP)  ## what needs real Kafka and Elasticsearch; brings them up and takes them down
+	@$(PYTHON) infra/services.py run -- $(BIN)/pytest -m services
 
 check: $(STAMP) lint types test   ## what must be green before a change lands
 

@@ -1,0 +1,1 @@
+"""Real Kafka and real Elasticsearch for the tests; `infra/services.py` is the command. Standard library only."""

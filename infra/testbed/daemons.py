@@ -1,0 +1,101 @@
+"""Starts a service as a process group of its own, waits until it answers, and ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from infra.testbed.choice import Unusable
+
+READY_WITHIN: Final = 120.0
+END_WITHIN: Final = 15.0
+TAIL: Final = 25  # lines of a log that are shown
+NOBODY: Final = "nobody"  # who runs what refuses to run as root
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A started service; `pid` leads its process group."""
+
+    name: str
+    pid: int
+    log: Path
+
+    def alive(self) -> bool:
+        """True while the process that was started is there, and it is this one: numbers are used again."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+        try:
+            command = Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+        return b"java" in command
+
+    def end(self) -> None:
+        """SIGTERM to the group, and SIGKILL to what is left of it after a while."""
+        if not self.alive():
+            self._signal(signal.SIGKILL)  # what it may have left behind
+            return
+        self._signal(signal.SIGTERM)
+        until = time.monotonic() + END_WITHIN
+        while self.alive() and time.monotonic() < until:
+            time.sleep(0.1)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def tail(self) -> str:
+        """The last lines of its log."""
+        lines = self.log.read_text("utf-8", "replace").splitlines()
+        return "\n".join(lines[-TAIL:])
+
+
+def start(
+    name: str, command: Sequence[str], log: Path, env: Mapping[str, str], *,
+    tied: bool, folder: Path, as_nobody: bool = False,
+) -> Daemon:  # fmt: skip
+    """Runs `command` in `folder`, its output in `log`. `tied`: it ends when this process is gone, even after a
+    kill -9. `as_nobody`: without root's rights, if this process has them."""
+    who: dict[str, Any] = {}
+    if as_nobody and os.getuid() == 0:
+        entry = pwd.getpwnam(NOBODY)
+        who = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    if tied and (setpriv := shutil.which("setpriv")) is not None:
+        command = [setpriv, "--pdeathsig", "TERM", *command]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, env=dict(env),
+            start_new_session=True, **who,
+        )  # fmt: skip
+    return Daemon(name, process.pid, log)
+
+
+def hand_over(*folders: Path) -> None:
+    """Gives folders to the user whom `start(as_nobody=True)` means. Does nothing for those who are not root."""
+    if os.getuid() == 0:
+        entry = pwd.getpwnam(NOBODY)
+        for folder in folders:
+            for path in [folder, *folder.rglob("*")]:
+                os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def wait(daemon: Daemon, ready: Callable[[], bool], within: float = READY_WITHIN) -> None:
+    """Returns once `ready()`. Raises Unusable with the end of the service's log."""
+    until = time.monotonic() + within
+    while not ready():
+        if not daemon.alive():
+            raise Unusable(f"{daemon.name} ended while it started; the end of {daemon.log}:\n{daemon.tail()}")
+        if time.monotonic() > until:
+            raise Unusable(f"{daemon.name} is not up in {within:.0f} s; the end of {daemon.log}:\n{daemon.tail()}")
+        time.sleep(0.2)

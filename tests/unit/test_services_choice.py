@@ -1,0 +1,152 @@
+"""Which way the test services come up, and what is said when they cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.testbed import choice, elastic, fetch, java, kafka
+from infra.testbed.choice import Ports, Unusable, choose
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "infra" / "services.compose.yml"
+PORTS = Ports(1, 2, 3, 4)
+BOTH = {choice.KAFKA: "k:1", choice.ELASTICSEARCH: "http://e:2"}
+
+
+def never() -> bool:
+    raise AssertionError("Docker was asked without need")
+
+
+def test_given_addresses_are_used_as_they_are() -> None:
+    chosen = choose(BOTH, never)
+    assert (chosen.way, chosen.given, chosen.start) == ("given", BOTH, ())
+
+
+def test_what_is_not_given_is_started() -> None:
+    chosen = choose({choice.KAFKA: "k:1", choice.ELASTICSEARCH: ""}, lambda: True)
+    assert (chosen.way, chosen.given, chosen.start) == ("docker", {choice.KAFKA: "k:1"}, ("elasticsearch",))
+
+
+@pytest.mark.parametrize(("docker", "way"), [(True, "docker"), (False, "maven")])
+def test_docker_if_its_engine_answers(docker: bool, way: str) -> None:
+    chosen = choose({}, lambda: docker)
+    assert (chosen.way, chosen.start) == (way, ("kafka", "elasticsearch"))
+    assert "\n" not in chosen.why
+
+
+def test_secured_ones_are_always_our_own() -> None:
+    assert choose(BOTH, never, secure=True).way == "maven"
+
+
+def test_no_docker_program_is_no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not choice.docker_answers()
+
+
+def test_an_engine_that_does_not_answer_is_no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "docker"
+    script.write_text('#!/bin/sh\ntest "$1" = compose\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert not choice.docker_answers()
+    script.write_text("#!/bin/sh\ntrue\n")
+    assert choice.docker_answers()
+
+
+def test_ports_are_free_and_differ_or_as_said() -> None:
+    found = choice.ports({})
+    assert len({found.kafka, found.controller, found.http, found.transport}) == 4
+    assert choice.ports({choice.PORTS: "19092, 19093,19200,19300"}) == Ports(19092, 19093, 19200, 19300)
+    for wrong in ("1,2,3", "1,2,3,x", "1,2,3,70000"):
+        with pytest.raises(Unusable, match="four port numbers"):
+            choice.ports({choice.PORTS: wrong})
+
+
+def javas(tmp_path: Path, **versions: int) -> tuple[Path, dict[Path, int]]:
+    found = {}
+    for name, version in versions.items():
+        path = tmp_path / "jvm" / name / "bin" / "java"
+        path.parent.mkdir(parents=True)
+        path.write_text(name)
+        path.chmod(0o755)
+        found[path] = version
+    return tmp_path / "jvm", found
+
+
+def test_the_newest_java_is_found_and_a_good_java_home_wins(tmp_path: Path) -> None:
+    places, found = javas(tmp_path, a=17, b=25, c=21)
+
+    def ask(home: str) -> str:
+        env = {"PATH": str(tmp_path), "JAVA_HOME": home}
+        return java.find_java(env, places=places, version=found.__getitem__).parents[1].name
+
+    assert ask("") == "b"
+    assert ask(str(places / "c")) == "c"
+    assert ask(str(places / "a")) == "b"
+
+
+@pytest.mark.parametrize(("versions", "there"), [({"a": 17}, "the newest here is 17"), ({}, "none is here")])
+def test_a_missing_java_is_asked_for_in_one_line(tmp_path: Path, versions: dict[str, int], there: str) -> None:
+    places, found = javas(tmp_path, **versions)
+    with pytest.raises(Unusable, match=there) as caught:
+        java.find_java({"PATH": str(tmp_path)}, places=places, version=found.__getitem__)
+    assert "openjdk-21-jre-headless" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_maven_too(tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match="apt-get install maven"):
+        java.find_maven({"PATH": str(tmp_path)})
+
+
+def test_the_containers_keep_to_the_specification() -> None:
+    checked = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_both_ways_start_the_same_services() -> None:
+    services: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+    assert services["kafka"]["image"] == f"apache/kafka:{fetch.KAFKA_VERSION}"
+    assert services["elasticsearch"]["image"].endswith(f":{fetch.ELASTICSEARCH_VERSION}")
+    in_container = services["kafka"]["environment"]
+    for key, value in kafka.QUICK.items():
+        assert str(in_container["KAFKA_" + key.replace(".", "_").upper()]) == value
+    for service in services.values():
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+        assert service["mem_limit"]
+        assert service["healthcheck"]["test"]
+
+
+def test_nothing_listens_to_other_machines() -> None:
+    listeners = kafka.properties(PORTS, Path("/data"), None)["listeners"].split(",")
+    assert [one.split("://")[1] for one in listeners] == ["127.0.0.1:1", "127.0.0.1:2"]
+    assert elastic.settings(PORTS, Path("/data"), None)["network.host"] == "127.0.0.1"
+
+
+def test_the_command_says_what_is_wrong_and_ends() -> None:
+    asked = subprocess.run(
+        [sys.executable, ROOT / "infra" / "services.py", "run", "--", "true"],
+        env={"PATH": "/nonexistent", choice.PORTS: "1", "HOME": "/tmp", "RONZIO_SERVICES_DIR": "/tmp/ronzio-none"},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert asked.returncode == 2
+    assert "Traceback" not in asked.stderr
+
+
+def test_with_given_addresses_the_command_just_runs(tmp_path: Path) -> None:
+    asked = subprocess.run(
+        [sys.executable, ROOT / "infra" / "services.py", "run", "--", "sh", "-c", f"echo ${choice.KAFKA}; exit 5"],
+        env={"PATH": "/bin:/usr/bin", "RONZIO_SERVICES_DIR": str(tmp_path), **BOTH},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (asked.returncode, asked.stdout) == (5, "k:1\n")
+    assert not list(tmp_path.iterdir())
