@@ -18,8 +18,21 @@ import msgspec
 
 from enrichment.stories import Stories
 from enrichment.tagger import Enricher, Rejected
-from index import BadEdit, Index, StoreUnavailable, Tally
-from stream import EDITS, RAW, Batch, Consumer, DeadLetter, Edit, Fenced, Log, LogUnavailable, Mention, Position, utc_now
+from index import BadEdit, Index, Refused, StoreUnavailable, Tally
+from stream import (
+    EDITS,
+    RAW,
+    Batch,
+    Consumer,
+    DeadLetter,
+    Edit,
+    Fenced,
+    Log,
+    LogUnavailable,
+    Mention,
+    Position,
+    utc_now,
+)
 from stream import Stored as StoredRecord
 
 logger = logging.getLogger(__name__)
@@ -131,7 +144,31 @@ class _Worker:
             self._patiently(lambda: self._log.bury(letters))
         if gone:
             self._patiently(lambda: self._index.delete(gone))
-        self._patiently(lambda: self._index.write(mentions, tallies=tallies, position=_position(batch)))
+        self._store(batch, tagged, mentions, tallies)
+
+    def _store(
+        self,
+        batch: Batch,
+        tagged: Sequence[Mention | Rejected],
+        mentions: Sequence[Mention],
+        tallies: Mapping[str, Tally],
+    ) -> None:
+        """Writes the batch; mentions that the store cannot take become dead letters, the others are written without them."""
+        while True:
+            try:
+                self._patiently(lambda: self._index.write(mentions, tallies=tallies, position=_position(batch)))
+                return
+            except Refused as refused:
+                reasons = refused.reasons
+            letters = []
+            for record, one in zip(batch.records, tagged, strict=True):
+                if isinstance(one, Mention) and one.id in reasons:
+                    reason = f"the store refuses it: {reasons[one.id]}"
+                    letters.append(_letter(batch, record, one.source, reason))
+            self._count_dead([True] * len(letters), letters)
+            self._patiently(lambda letters=letters: self._log.bury(letters))  # type: ignore[misc]
+            mentions = [one for one in mentions if one.id not in reasons]
+            tallies = _with_dead(tallies, [letter.source for letter in letters])
 
     # -- mentions.edits -----------------------------------------------------------------------------------------------
     def _human(self, batch: Batch) -> None:
@@ -226,6 +263,15 @@ def _sorted_out(tagged: Sequence[Mention | Rejected]) -> tuple[list[Mention], li
         for source in {source for source, _ in counts}
     }
     return mentions, list(last_gone), tallies
+
+
+def _with_dead(tallies: Mapping[str, Tally], sources: Sequence[str]) -> Mapping[str, Tally]:
+    """The tallies with a dead record more for each of `sources`."""
+    more = dict(tallies)
+    for source in sources:
+        tally = more.get(source, Tally())
+        more[source] = msgspec.structs.replace(tally, dead=tally.dead + 1)
+    return more
 
 
 def _position(batch: Batch) -> Position:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,14 +31,20 @@ def significant_terms(searcher: Any, query: Query, body: Json, translator: Trans
     front_total, behind_total = (searcher.search(each, 1).count for each in (query, behind))
     front = _counts(searcher, query, field, {"min_doc_count": least, "size": CANDIDATES})
     back = _counts(searcher, behind, field, {"include": list(front), "size": max(1, len(front))}) if front else {}
-    buckets = []
+    buckets = jlh(front, back, front_total, behind_total)[:size]
+    return {"doc_count": front_total, "bg_count": behind_total, "buckets": buckets}
+
+
+def jlh(front: Mapping[str, int], back: Mapping[str, int], front_total: int, behind_total: int) -> list[Json]:
+    """Buckets of the terms more frequent in front than behind, the highest score first, equal ones by key."""
+    buckets: list[Json] = []
     for key, count in front.items():
         share, usual = count / front_total, back.get(key, 0) / max(1, behind_total)
         if share > usual > 0:
             score = (share - usual) * share / usual
             buckets.append({"key": key, "doc_count": count, "score": score, "bg_count": back[key]})
     buckets.sort(key=lambda bucket: (-bucket["score"], bucket["key"]))
-    return {"doc_count": front_total, "bg_count": behind_total, "buckets": buckets[:size]}
+    return buckets
 
 
 def _counts(searcher: Any, query: Query, field: str, options: Json) -> dict[str, int]:

@@ -158,23 +158,12 @@ class Aggregator:
         return self._ranges(body)
 
     def _ranges(self, body: Json) -> list[Slice]:
-        options_of("range", body, "field", "ranges")
-        field, ranges = grouped(body.get("field")), body.get("ranges")
-        if not isinstance(ranges, list) or not all(isinstance(each, dict) for each in ranges):
-            raise BadQuery('aggregation "range" wants "field" and a list of "ranges"')
-        slices = []
-        for each in ranges:
-            options_of("range", each, "key", "from", "to")
-            low, high = each.get("from"), each.get("to")
-            numbers = kind_of(field) != "date"
-            ends = [
-                "*" if end is None else str(float(end) if numbers and isinstance(end, int) else end)
-                for end in (low, high)
-            ]
-            said = {"key": each.get("key", "-".join(ends))}
-            said |= {name: end for name, end in (("from", low), ("to", high)) if end is not None}
-            slices.append(Slice(said, between(field, {"gte": low, "lt": high}, self._translator.now)))
-        return slices
+        said, field = range_keys(body), grouped(body.get("field"))
+        bounds = ({"gte": each.get("from"), "lt": each.get("to")} for each in body["ranges"])
+        return [
+            Slice(*pair)
+            for pair in zip(said, (between(field, each, self._translator.now) for each in bounds), strict=True)
+        ]
 
     def _slices_inside(
         self, query: Query, nodes: dict[str, Node], path: Path, name: str, node: Node, answer: Json
@@ -227,6 +216,23 @@ class Aggregator:
         present = self._translator.query({"exists": {"field": field}})
         every = self._translator.query({"match_all": {}})
         return any_of([term, without(every, present)])
+
+
+def range_keys(body: Json) -> list[Json]:
+    """What is said of each bucket of a `range` beside its counts. Raises BadQuery."""
+    options_of("range", body, "field", "ranges")
+    field, ranges = grouped(body.get("field")), body.get("ranges")
+    if not isinstance(ranges, list) or not all(isinstance(each, dict) for each in ranges):
+        raise BadQuery('aggregation "range" wants "field" and a list of "ranges"')
+    numbers = kind_of(field) != "date"
+    keys = []
+    for each in ranges:
+        options_of("range", each, "key", "from", "to")
+        ends = [each.get("from"), each.get("to")]
+        named = ["*" if end is None else str(float(end) if numbers and isinstance(end, int) else end) for end in ends]
+        said = {"key": each.get("key", "-".join(named))}
+        keys.append(said | {name: end for name, end in zip(("from", "to"), ends, strict=True) if end is not None})
+    return keys
 
 
 def _own_nodes(nodes: dict[str, Node], path: Path = ()) -> Iterator[tuple[Path, str, Node]]:

@@ -27,7 +27,7 @@ from index.store import BadQuery, Json
 
 MOST_HITS: Final = 10_000  # from + size; Elasticsearch's own limit
 _SORTABLE: Final = ("sort_key", "reach", "score", "confidence")
-_KNOWN: Final = (
+KNOWN: Final = (
     *(
         "query",
         "size",
@@ -72,9 +72,7 @@ class Search:
 
     def answer(self, body: Json) -> Json:
         """Raises BadQuery."""
-        for key in body:
-            if key not in _KNOWN:
-                raise BadQuery(f'"{key}" in a search is not supported')
+        refuse_unknown(body)
         query = self._translator.query(body.get("query", {"match_all": {}}))
         aggs = body.get("aggs", body.get("aggregations"))
         nodes = parse(aggs) if aggs is not None else None
@@ -89,11 +87,8 @@ class Search:
         return {"hits": self._hits(query, {"size": 3, **body, "query": {"match_all": {}}}, most=100)}
 
     def _hits(self, query: Query, body: Json, most: int) -> Json:
-        size = integer("size", body.get("size", 10), 0, most)
-        start = integer("from", body.get("from", 0), 0, most)
-        if size + start > most:
-            raise BadQuery(f'"from" + "size" may be {most} at most; page on with "search_after"')
-        order = _order(body.get("sort"))
+        size, start = page_of(body, most)
+        order = order_of(body.get("sort"))
         hits: Json = {}
         if body.get("track_total_hits", True) is not False:
             hits["total"] = {"value": self._count(query), "relation": "eq"}
@@ -136,13 +131,10 @@ class Search:
 
     def _after(self, order: Order, values: Any) -> Query:
         """What comes behind a hit with these sort values."""
-        wanted = 1 if order.field == "sort_key" else 2
-        numbers = isinstance(values, list) and all(isinstance(value, int | float) for value in values)
-        if not numbers or len(values) != wanted:
-            raise BadQuery(f'"search_after" wants the "sort" of the last hit: {wanted} numbers; got {brief(values)}')
+        check_after(order, values)
         now, way = self._translator.now, "lt" if order.descending else "gt"
         behind = between(order.field, {way: values[0]}, now)
-        if wanted == 1:
+        if order.field == "sort_key":
             return behind
         equal = between(order.field, {"gte": values[0], "lte": values[0]}, now)
         return any_of([behind, all_of([equal, between("sort_key", {"lt": values[1]}, now)])])
@@ -164,21 +156,45 @@ class Search:
         return [(each, *stored[number]) for number, each in pairs if number in stored]
 
     def _dressed(self, found: Sequence[Found], body: Json) -> list[Json]:
-        wanted = _source_filter(body.get("_source", True))
+        wanted = source_filter(body.get("_source", True))
         marks = body.get("highlight")
         hits = []
         for each, id, stored in self.sources(found):
             hit: Json = {"_id": id, "_score": None, "sort": each.sort}
             source = msgspec.json.decode(stored) if wanted is not None or marks is not None else {}
             if wanted is not None:
-                hit["_source"] = source if wanted == ([], []) else _filtered(source, *wanted)
+                hit["_source"] = source if wanted == ([], []) else filtered(source, *wanted)
             if marks is not None:
                 hit |= highlight(source, body.get("query", {}), marks)
             hits.append(hit)
         return hits
 
 
-def _order(sort: Any) -> Order:
+def refuse_unknown(body: Json) -> None:
+    """Raises BadQuery for a part of a search that is outside the subset."""
+    for key in body:
+        if key not in KNOWN:
+            raise BadQuery(f'"{key}" in a search is not supported')
+
+
+def page_of(body: Json, most: int) -> tuple[int, int]:
+    """`size` and `from`, together `most` at most. Raises BadQuery."""
+    size = integer("size", body.get("size", 10), 0, most)
+    start = integer("from", body.get("from", 0), 0, most)
+    if size + start > most:
+        raise BadQuery(f'"from" + "size" may be {most} at most; page on with "search_after"')
+    return size, start
+
+
+def check_after(order: Order, values: Any) -> None:
+    """Raises BadQuery where `search_after` is not the `sort` of a hit in this order."""
+    wanted = 1 if order.field == "sort_key" else 2
+    numbers = isinstance(values, list) and all(isinstance(value, int | float) for value in values)
+    if not numbers or len(values) != wanted:
+        raise BadQuery(f'"search_after" wants the "sort" of the last hit: {wanted} numbers; got {brief(values)}')
+
+
+def order_of(sort: Any) -> Order:
     parts = sort if isinstance(sort, list) else [] if sort is None else [sort]
     orders = [_one_order(part) for part in parts]
     if len(orders) == 2 and orders[1] == Order():
@@ -206,7 +222,7 @@ def _one_order(part: Any) -> Order:
     return Order(field, way == "desc")
 
 
-def _source_filter(given: Any) -> tuple[list[str], list[str]] | None:
+def source_filter(given: Any) -> tuple[list[str], list[str]] | None:
     """(patterns to keep, patterns to leave out); None for no source at all."""
     if isinstance(given, bool):
         return ([], []) if given else None
@@ -223,7 +239,7 @@ def _names(given: Any) -> list[str]:
     return names
 
 
-def _filtered(source: Json, keep: list[str], leave: list[str]) -> Json:
+def filtered(source: Json, keep: list[str], leave: list[str]) -> Json:
     def fits(name: str, patterns: list[str]) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in patterns)
 

@@ -45,6 +45,16 @@ class StoreFull(StoreUnavailable):
     """The disk has no room. Nothing of the call was stored; what was acknowledged before is safe."""
 
 
+class Refused(IndexFailure):
+    """Mentions the store cannot take as they are (`reasons` by id). The others of the call are stored; its position and books
+    are not: write again without these."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        first = next(iter(reasons))
+        super().__init__(f"{len(reasons)} mentions do not fit the store, such as {first}: {reasons[first]}")
+        self.reasons = reasons
+
+
 class Tally(msgspec.Struct, frozen=True):
     """The books of one source, counted where the records are handled. received = the sum of the others."""
 
@@ -115,7 +125,7 @@ class Index(Protocol):
     ) -> Written:
         """Upserts by id and counts the books (indexed/duplicate/erased are counted here, the rest comes in `tallies`),
         in one unit with `position`. Durable on return. Human edits stay. The first source keeps a mention.
-        Raises Fenced (position's epoch is not the latest), StoreFull."""
+        Raises Fenced (position's epoch is not the latest), Refused, StoreUnavailable."""
         ...
 
     def edit(self, edits: Sequence[Edit], *, position: Position | None = None) -> None:

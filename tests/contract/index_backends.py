@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,8 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 
 from index import Index, Upkeep, open_index, open_upkeep
+from index.elastic import ElasticIndex, ElasticSettings, ElasticUpkeep
+from index.elastic.client import Client
 from stream import Edit, Mention, Position, mention_id, sort_key
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
@@ -24,22 +29,49 @@ class Backend(NamedTuple):
     prepare: Callable[[Path], str]
     open: Callable[[str], Index]
     upkeep: Callable[[str], Upkeep]
+    clear: Callable[[str], None]
 
 
-BACKENDS = {
+ELASTICSEARCH = os.environ.get("RONZIO_TEST_ELASTICSEARCH", "")
+
+
+def elastic_settings(prefix: str) -> ElasticSettings:
+    return ElasticSettings(hosts=tuple(ELASTICSEARCH.split(",")), prefix=prefix)
+
+
+def drop_indices(prefix: str) -> None:
+    """Everything a test has made in Elasticsearch goes."""
+    client = Client(elastic_settings(prefix))
+    for index in client.call("GET", f"/{prefix}*", filter_path="*.settings.index.uuid"):
+        client.call("DELETE", f"/{index}")
+    client.call("DELETE", f"/_index_template/{prefix}mentions")
+    client.close()
+
+
+KINDS = {
     "embedded": Backend(
         prepare=lambda tmp_path: str(tmp_path / "index"),
         open=lambda where: open_index(Path(where)),
         upkeep=lambda where: open_upkeep(Path(where)),
+        clear=lambda where: None,
+    ),
+    "elastic": Backend(
+        prepare=lambda tmp_path: f"t{uuid.uuid4().hex[:12]}-",
+        open=lambda where: ElasticIndex(elastic_settings(where)),
+        upkeep=lambda where: ElasticUpkeep(elastic_settings(where)),
+        clear=drop_indices,
     ),
 }
+BACKENDS = ["embedded"]
+if ELASTICSEARCH:
+    BACKENDS.append(pytest.param("elastic", marks=pytest.mark.services))  # type: ignore[arg-type]
 
 
 class Stores:
     """Opens one store as often as wanted, with its upkeep running; closes what it opened."""
 
     def __init__(self, name: str, tmp_path: Path) -> None:
-        self._backend = BACKENDS[name]
+        self._backend = KINDS[name]
         self.where = self._backend.prepare(tmp_path)
         self._open: list[Index] = []
         self._stop = threading.Event()
@@ -57,6 +89,7 @@ class Stores:
         self._thread.join()
         for index in self._open:
             index.close()
+        self._backend.clear(self.where)
 
 
 @contextmanager

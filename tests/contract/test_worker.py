@@ -233,7 +233,7 @@ def test_a_full_disk_is_waited_for(
     work(log, FullFor(index, 3), enricher)  # type: ignore[arg-type]
     assert len(stored(index, [1])) == 1
     assert len(log.dead(RAW)) == 1
-    waits = [record.getMessage() for record in caplog.records if getattr(record, "action", "") == "disk-full"]
+    waits = [record.getMessage() for record in caplog.records if getattr(record, "action", "") == "waiting"]
     assert len(waits) == 3
     assert waits[0].startswith("no room")
 

@@ -1,0 +1,123 @@
+"""The directory: one small document a mention, the place where writers agree.
+
+Elasticsearch has no transactions over several documents. So everything that decides lies in one document of the directory: is
+the mention there, whose is it, what did humans say, was it erased. It is changed only under the sequence number it was read
+with. The mention as shown is derived from it and written under the entry's `stamp` as an external version: of two writers the
+one with the newer entry wins, in whatever order they arrive.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from index.elastic.client import Client, Operation, Outcome, action
+from index.elastic.layout import Layout
+from stream import Edit, Mention
+
+GET_AT_ONCE = 2000
+
+
+class Entry(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What the directory knows of a mention. `live`: it is there. Neither live nor erased: edits wait for it, or it has gone
+    and may come back."""
+
+    live: bool = False
+    erased: bool = False
+    stamp: int = 0  # version of the mention as shown; microseconds since 1970, rising
+    slice: str = ""
+    source: str = ""
+    digest: str = ""
+    author: int | None = None
+    at: int = 0
+    born: str = ""  # "topic/partition" of the batch that brought it
+    born_offset: int = 0  # and where that batch ended
+    machine: Mention | None = None  # as tagged, once humans have changed it
+    edits: list[Edit] = []
+
+
+class Read(NamedTuple):
+    """An entry with the place it was read at; (-1, 0) and an empty entry where there is none."""
+
+    entry: Entry
+    place: tuple[int, int]
+
+    @property
+    def there(self) -> bool:
+        return self.place[0] >= 0
+
+
+class _Document(msgspec.Struct):
+    body: Entry
+
+
+_decode = msgspec.json.Decoder(_Document, strict=False).decode
+_NONE = (-1, 0)
+
+
+class Directory:
+    """Reads and changes entries; every change is conditional."""
+
+    def __init__(self, client: Client, layout: Layout) -> None:
+        self._client = client
+        self._index = layout.directory
+
+    def read(self, ids: Sequence[str]) -> dict[str, Read]:
+        """The entries of all `ids`, absent ones too, as of now."""
+        found: dict[str, Read] = {}
+        for start in range(0, len(ids), GET_AT_ONCE):
+            part = list(ids[start : start + GET_AT_ONCE])
+            answer = self._client.call("POST", f"/{self._index}/_mget", {"ids": part})
+            for document in answer["docs"]:
+                found[document["_id"]] = _read(document)
+        return found
+
+    def create(self, entries: Mapping[str, Entry]) -> dict[str, Outcome]:
+        """Adds those that are not there; status 409 for those that are."""
+        operations = [Operation(action("create", self._index, id), _encoded(entry)) for id, entry in entries.items()]
+        return dict(zip(entries, self._client.bulk(operations), strict=True))
+
+    def change(self, changes: Mapping[str, tuple[Entry, tuple[int, int]]]) -> dict[str, Outcome]:
+        """Puts each entry where it was read; status 409 where somebody was faster."""
+        operations = []
+        for id, (entry, (number, term)) in changes.items():
+            if number < 0:
+                line = action("create", self._index, id)
+            else:
+                line = action("index", self._index, id, if_seq_no=number, if_primary_term=term)
+            operations.append(Operation(line, _encoded(entry)))
+        return dict(zip(changes, self._client.bulk(operations), strict=True))
+
+    def refresh(self) -> None:
+        """Makes everything written so far searchable."""
+        self._client.call("POST", f"/{self._index}/_refresh")
+
+    def search(self, body: Any, **params: Any) -> Any:
+        """A search of the directory, for what has to be found by something else than its id."""
+        return self._client.call("POST", f"/{self._index}/_search", body, **params)
+
+
+def stamp_after(before: int) -> int:
+    """A version above `before` and above all given out long ago by anybody: the clock, unless that stands behind."""
+    return max(before + 1, time.time_ns() // 1000)
+
+
+def _read(document: dict[str, Any]) -> Read:
+    if not document.get("found"):
+        return Read(Entry(), _NONE)
+    entry = _decode(msgspec.json.encode(document["_source"])).body
+    return Read(entry, (document["_seq_no"], document["_primary_term"]))
+
+
+def _encoded(entry: Entry) -> bytes:
+    document: dict[str, Any] = {"live": entry.live, "written": entry.stamp, "body": entry}
+    if entry.at:
+        document["at"] = entry.at
+    if entry.author is not None:
+        document["author"] = entry.author
+    if entry.slice:
+        document["slice"] = entry.slice
+    return msgspec.json.encode(document)

@@ -1,0 +1,365 @@
+"""Writing mentions, edits and erasures: first the directory, under conditions, then the mention as shown.
+
+A new mention costs two bulk items: its entry (`create`, which tells at once whether it is known) and itself. Whatever is known
+already goes the slow way: read the entry, decide, change it under its sequence number, try again where somebody was faster.
+
+A batch that was cut off is handed out again under the same position. Entries it made say so (`born`, `born_offset` behind the
+position stored): they count as indexed once more, so the books come out as if there had been no cut.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from index.bodies import encode, normal
+from index.elastic.client import Client, Operation, Outcome, action
+from index.elastic.directory import Directory, Entry, Read, stamp_after
+from index.elastic.layout import Layout
+from index.elastic.positions import Positions
+from index.overlay import checked, overlaid
+from index.people import author_key
+from index.store import IndexFailure, Refused, Tally
+from stream import Edit, Mention, Position
+
+TRIES: Final = 50  # of a change that others keep getting before
+PAGE: Final = 1000
+
+
+class New(NamedTuple):
+    """A mention on its way in."""
+
+    mention: Mention
+    author: int | None
+
+
+class Show(NamedTuple):
+    """A mention to put on show, or to take off it (`mention` None), under a version."""
+
+    slice: str
+    stamp: int
+    mention: Mention | None
+
+
+class Writer:
+    """The writing half of the store. One thread at a time."""
+
+    def __init__(self, client: Client, layout: Layout, directory: Directory, positions: Positions) -> None:
+        self._client = client
+        self._layout = layout
+        self._directory = directory
+        self._positions = positions
+        self._last_stamp = 0
+
+    # -- mentions -----------------------------------------------------------------------------------------------------
+    def write(
+        self, mentions: Sequence[Mention], tallies: Mapping[str, Tally] | None, position: Position | None
+    ) -> list[str]:
+        """See `Index.write`. Raises Fenced, Refused, StoreFull, StoreUnavailable."""
+        self._layout.ready()
+        ready = [New(mention, author_key(mention.author)) for mention in map(normal, mentions)]
+        read = self._positions.before(position)
+        assert read is not None
+        done = read.progress.next or 0
+        outcomes = [""] * len(ready)
+        for places in _rounds(ready):
+            some = {ready[place].mention.id: ready[place] for place in places}
+            told = self._take(some, position, done)
+            for place in places:
+                outcomes[place] = told[ready[place].mention.id]
+        if self._positions.authors_changed():
+            self._erase_late(ready, outcomes)
+        counts: Counter[tuple[str, str]] = Counter()
+        counts.update((new.mention.source, outcome) for new, outcome in zip(ready, outcomes, strict=True))
+        for source, tally in (tallies or {}).items():
+            counts.update({(source, what): n for what, n in msgspec.structs.asdict(tally).items() if n})
+        if counts or position is not None:
+            self._positions.advance(position, read, counts)
+        return outcomes
+
+    def _take(self, some: Mapping[str, New], position: Position | None, done: int) -> dict[str, str]:
+        """The outcome of each of some mentions with different ids."""
+        born = f"{position.topic}/{position.partition}" if position is not None else ""
+        offset = position.offset if position is not None else 0
+        told: dict[str, str] = {}
+        known = {id: new for id, new in some.items() if new.author in self._positions.banned and new.author is not None}
+        fresh: dict[str, Entry] = {}
+        for id, new in some.items():
+            if id not in known:
+                fresh[id] = self._entry(new, Entry(born=born, born_offset=offset), self._stamp())
+        shows: dict[str, Show] = {}
+        finals: dict[str, Mention] = {}
+        slices: dict[str, str] = {}
+        for id, outcome in (self._directory.create(fresh) if fresh else {}).items():
+            if outcome.done:
+                told[id] = "indexed"
+                shows[id] = Show(fresh[id].slice, fresh[id].stamp, some[id].mention)
+            elif outcome.status == 409:
+                known[id] = some[id]
+            else:
+                raise IndexFailure(f"the directory refuses mention {id}: {outcome.reason}")
+
+        def meets(id: str, read: Read) -> Entry | None:
+            entry, new = read.entry, some[id]
+            mine = bool(born) and entry.born == born and entry.born_offset > done
+            slices[id] = entry.slice
+            if entry.erased or new.author in self._positions.banned:
+                told[id] = "erased"
+                return Entry(erased=True, stamp=self._stamp(entry.stamp)) if mine and not entry.erased else None
+            if not entry.live:
+                told[id] = "indexed"
+                kept = Entry(born=born, born_offset=offset, edits=entry.edits)
+                return self._entry(new, kept, self._stamp(entry.stamp))
+            told[id] = "indexed" if mine else "duplicate"
+            if entry.source != new.mention.source:
+                return None
+            if entry.digest == new.mention.digest:
+                if mine:  # is it on show? The cut may have come in between
+                    shows[id] = Show(entry.slice, entry.stamp, _shown(new.mention, entry))
+                return None
+            finals[id] = self._dated_as_before(new.mention, entry)
+            return self._entry(New(finals[id], new.author), entry, self._stamp(entry.stamp))
+
+        for id, entry in self._change(list(known), meets).items():
+            mention = _shown(finals.get(id, some[id].mention), entry) if entry.live else None
+            shows[id] = Show(entry.slice or slices[id], entry.stamp, mention)
+        self._show(shows)
+        return told
+
+    def _entry(self, new: New, kept: Entry, stamp: int) -> Entry:
+        mention = new.mention
+        slice = kept.slice or self._layout.slice_of(mention.sort_key >> 20)
+        return msgspec.structs.replace(
+            kept,
+            live=True, stamp=stamp, slice=slice, source=mention.source, digest=mention.digest, author=new.author,
+            at=mention.sort_key, machine=mention if kept.edits else None,
+        )  # fmt: skip
+
+    def _dated_as_before(self, mention: Mention, entry: Entry) -> Mention:
+        """An update keeps the first `published_at` where its own is only the time of fetching."""
+        if mention.date_origin != "fetched":
+            return mention
+        first = entry.machine or self._on_show(entry.slice, [mention.id]).get(mention.id)
+        if first is None:
+            return mention
+        return msgspec.structs.replace(
+            mention, published_at=first.published_at, sort_key=first.sort_key, date_origin=first.date_origin
+        )
+
+    def _erase_late(self, ready: Sequence[New], outcomes: list[str]) -> None:
+        """Authors erased while this batch was written: what went in after their mentions were looked for goes again."""
+        late = {
+            new.mention.id: place
+            for place, new in enumerate(ready)
+            if new.author is not None and new.author in self._positions.banned and outcomes[place] != "erased"
+        }
+        self.erase(list(late))
+        for place in late.values():
+            outcomes[place] = "erased"
+
+    # -- humans -------------------------------------------------------------------------------------------------------
+    def edit(self, edits: Sequence[Edit], position: Position | None) -> None:
+        """See `Index.edit`. Raises BadEdit, Fenced, StoreFull, StoreUnavailable."""
+        for edit in edits:
+            checked(edit)
+        self._layout.ready()
+        read = self._positions.before(position)
+        for run in _runs(edits):
+            if run[0].kind == "erase":
+                self.erase([edit.mention for edit in run])
+            elif run[0].kind == "erase-author":
+                for edit in run:
+                    self._erase_author(edit.author)
+            else:
+                self._lay_over(run)
+        if position is not None:
+            assert read is not None
+            self._positions.advance(position, read, {})
+
+    def _lay_over(self, edits: Sequence[Edit]) -> None:
+        by_mention: dict[str, list[Edit]] = {}
+        for edit in edits:
+            by_mention.setdefault(edit.mention, []).append(edit)
+        machines: dict[str, Mention] = {}
+
+        def meets(id: str, read: Read) -> Entry | None:
+            entry = read.entry
+            seen = {edit.id for edit in entry.edits}
+            more = list({edit.id: edit for edit in by_mention[id] if edit.id not in seen}.values())
+            if entry.erased or not more:
+                return None
+            if entry.live and entry.machine is None:
+                found = self._on_show(entry.slice, [id]).get(id)
+                if found is not None:
+                    machines[id] = found
+            machine = entry.machine or machines.get(id)
+            return msgspec.structs.replace(
+                entry, edits=entry.edits + more, machine=machine, stamp=self._stamp(entry.stamp)
+            )
+
+        shows = {}
+        for id, entry in self._change(list(by_mention), meets).items():
+            if entry.live:
+                # Not on show yet: whoever is about to put it there meets this newer version, and looks again
+                shown = overlaid(entry.machine, entry.edits) if entry.machine is not None else None
+                shows[id] = Show(entry.slice, entry.stamp, shown)
+        self._show(shows)
+
+    # -- going --------------------------------------------------------------------------------------------------------
+    def erase(self, ids: Sequence[str]) -> None:
+        """The mentions go with what humans said of them, and are refused from now on."""
+
+        def meets(id: str, read: Read) -> Entry | None:
+            slices[id] = read.entry.slice
+            return None if read.entry.erased else Entry(erased=True, stamp=self._stamp(read.entry.stamp))
+
+        slices: dict[str, str] = {}
+        changed = self._change(list(dict.fromkeys(ids)), meets)
+        self._show({id: Show(slices[id], entry.stamp, None) for id, entry in changed.items()})
+
+    def _erase_author(self, author: str) -> None:
+        """All mentions by the author go: the list of erased authors first, so that none comes in behind the search."""
+        key = author_key(author)
+        if key is None:
+            return
+        self._positions.erase_author(key)
+        while True:
+            self._directory.refresh()
+            query = {"bool": {"filter": [{"term": {"author": key}}, {"term": {"live": True}}]}}
+            hits = self._directory.search({"query": query, "size": PAGE, "_source": False})["hits"]["hits"]
+            if not hits:
+                return
+            self.erase([hit["_id"] for hit in hits])
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """See `Index.delete`."""
+        self._layout.ready()
+        slices: dict[str, str] = {}
+
+        def meets(id: str, read: Read) -> Entry | None:
+            slices[id] = read.entry.slice
+            gone = Entry(stamp=self._stamp(read.entry.stamp), edits=read.entry.edits)
+            return gone if read.entry.live else None
+
+        changed = self._change(list(dict.fromkeys(ids)), meets)
+        self._show({id: Show(slices[id], entry.stamp, None) for id, entry in changed.items()})
+        return len(changed)
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+    def _change(self, ids: Sequence[str], meets: Callable[[str, Read], Entry | None]) -> dict[str, Entry]:
+        """Reads entries, asks `meets` what each becomes (None: stays) and puts it; again where somebody was faster.
+        Answers the entries put."""
+        put: dict[str, Entry] = {}
+        left = list(ids)
+        for _ in range(TRIES):
+            if not left:
+                return put
+            reads = self._directory.read(left)
+            wanted = {id: entry for id in left if (entry := meets(id, reads[id])) is not None}
+            outcomes = self._directory.change({id: (entry, reads[id].place) for id, entry in wanted.items()})
+            left = []
+            for id, outcome in outcomes.items():
+                if outcome.done:
+                    put[id] = wanted[id]
+                elif outcome.status == 409:
+                    left.append(id)
+                else:
+                    raise IndexFailure(f"the directory refuses mention {id}: {outcome.reason}")
+        raise IndexFailure(f"{len(left)} mentions are being changed by others all the time, such as {left[0]}")
+
+    def _show(self, shows: Mapping[str, Show]) -> None:
+        """Writes mentions as shown under their versions; one that meets a newer version looks the entry up again.
+        Raises Refused for documents that do not fit the mapping."""
+        refused: dict[str, str] = {}
+        left = dict(shows)
+        for _ in range(TRIES):
+            left = {id: show for id, show in left.items() if show.slice}
+            if not left:
+                break
+            for slice in {show.slice for show in left.values() if show.mention is not None}:
+                self._layout.ensure_slice(slice)
+            outcomes = self._client.bulk([self._operation(id, show) for id, show in left.items()])
+            stale = []
+            for (id, show), outcome in zip(left.items(), outcomes, strict=True):
+                if outcome.status == 409 and show.mention is not None:
+                    stale.append(id)
+                elif outcome.status == 404 and show.mention is not None:
+                    self._layout.forget_slices()
+                    stale.append(id)
+                elif outcome.status >= 400 and not _harmless(outcome):
+                    refused[id] = outcome.reason
+            left = self._look_again({id: shows[id] for id in stale}) if stale else {}
+        if refused:
+            self._take_back(list(refused))
+            raise Refused(refused)
+
+    def _look_again(self, stale: Mapping[str, Show]) -> dict[str, Show]:
+        again = {}
+        for id, read in self._directory.read(list(stale)).items():
+            entry, mention = read.entry, stale[id].mention
+            if entry.live and mention is not None and entry.stamp == stale[id].stamp:
+                again[id] = stale[id]  # nobody was faster: its slice was gone
+            elif entry.live and entry.machine is not None:
+                again[id] = Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))
+            elif entry.live and mention is not None and entry.digest == mention.digest:
+                again[id] = Show(entry.slice, entry.stamp, overlaid(mention, entry.edits))
+        return again
+
+    def _operation(self, id: str, show: Show) -> Operation:
+        alias = self._layout.write_alias(show.slice)
+        options = {"version": show.stamp, "version_type": "external_gte"}
+        if show.mention is None:
+            return Operation(action("delete", alias, id, **options))
+        return Operation(action("index", alias, id, require_alias=True, **options), encode(show.mention))
+
+    def _take_back(self, ids: Sequence[str]) -> None:
+        def meets(id: str, read: Read) -> Entry | None:
+            return Entry(stamp=self._stamp(read.entry.stamp), edits=read.entry.edits) if read.entry.live else None
+
+        self._change(ids, meets)
+
+    def _on_show(self, slice: str, ids: Sequence[str]) -> dict[str, Mention]:
+        if not slice:
+            return {}
+        answer = self._client.call("POST", f"/{self._layout.write_alias(slice)}/_mget", {"ids": list(ids)})
+        found = [document for document in answer["docs"] if document.get("found")]
+        return {document["_id"]: msgspec.convert(document["_source"], Mention) for document in found}
+
+    def _stamp(self, before: int = 0) -> int:
+        self._last_stamp = max(stamp_after(before), self._last_stamp + 1)
+        return self._last_stamp
+
+
+def _shown(mention: Mention, entry: Entry) -> Mention:
+    return overlaid(mention, entry.edits) if entry.edits else mention
+
+
+def _harmless(outcome: Outcome) -> bool:
+    """A delete of what is not there, or of what a newer version has replaced."""
+    return outcome.status in (404, 409)
+
+
+def _rounds(ready: Sequence[New]) -> list[list[int]]:
+    """Places of the mentions, so that an id comes once in each round, in order."""
+    seen: Counter[str] = Counter()
+    rounds: list[list[int]] = []
+    for place, new in enumerate(ready):
+        nth = seen[new.mention.id]
+        seen[new.mention.id] += 1
+        if nth == len(rounds):
+            rounds.append([])
+        rounds[nth].append(place)
+    return rounds
+
+
+def _runs(edits: Sequence[Edit]) -> list[list[Edit]]:
+    """Edits of one kind that follow each other: erasures and changes keep their order."""
+    runs: list[list[Edit]] = []
+    for edit in edits:
+        if not runs or runs[-1][0].kind != edit.kind:
+            runs.append([])
+        runs[-1].append(edit)
+    return runs
