@@ -12,6 +12,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -31,6 +32,7 @@ from stream import (
     LogUnavailable,
     Mention,
     Position,
+    metrics,
     utc_now,
 )
 from stream import Stored as StoredRecord
@@ -115,13 +117,16 @@ class _Worker:
     def handle(self, consumer: Consumer, batches: Sequence[Batch]) -> None:
         """Each batch is its own unit: one that is fenced off does not hold the others up."""
         for one in batches:
+            metrics.RECEIVED.labels(one.topic).inc(len(one.records))
             try:
-                if one.topic == RAW:
-                    self._raw(one)
-                else:
-                    self._human(one)
-                self._patiently(lambda one=one: consumer.commit(one))  # type: ignore[misc]
+                with metrics.BATCH.labels(one.topic).time():
+                    if one.topic == RAW:
+                        self._raw(one)
+                    else:
+                        self._human(one)
+                    self._patiently(lambda one=one: consumer.commit(one))  # type: ignore[misc]
             except Fenced as error:
+                metrics.FENCED.labels(one.topic).inc()
                 extra = {"action": "batch-dropped", "topic": one.topic, "partition": one.partition}
                 logger.info("another worker has taken over: %s", error, extra=extra)
                 self.restore()
@@ -156,7 +161,9 @@ class _Worker:
         """Writes the batch; mentions that the store cannot take become dead letters, the others are written without them."""
         while True:
             try:
-                self._patiently(lambda: self._index.write(mentions, tallies=tallies, position=_position(batch)))
+                self._patiently(partial(self._index.write, mentions, tallies=tallies, position=_position(batch)))
+                dropped = Counter(one.kind for one in tagged if isinstance(one, Rejected))
+                metrics.written(mentions, dropped, utc_now())
                 return
             except Refused as refused:
                 reasons = refused.reasons
@@ -166,7 +173,7 @@ class _Worker:
                     reason = f"the store refuses it: {reasons[one.id]}"
                     letters.append(_letter(batch, record, one.source, reason))
             self._count_dead([True] * len(letters), letters)
-            self._patiently(lambda letters=letters: self._log.bury(letters))  # type: ignore[misc]
+            self._patiently(partial(self._log.bury, letters))
             mentions = [one for one in mentions if one.id not in reasons]
             tallies = _with_dead(tallies, [letter.source for letter in letters])
 
@@ -182,6 +189,7 @@ class _Worker:
         try:
             self._bury_edits(batch, len(edits), letters)
             self._patiently(lambda: self._index.edit([edit for _, edit in edits], position=_position(batch)))
+            metrics.EDITED.inc(len(edits))
         except BadEdit:
             self._one_by_one(batch, edits)
 
@@ -194,6 +202,7 @@ class _Worker:
             except BadEdit as error:
                 letters.append(_letter(batch, record, "", str(error)))
         self._bury_edits(batch, len(edits) - len(letters), letters)
+        metrics.EDITED.inc(len(edits) - len(letters))
         self._patiently(lambda: self._index.edit([], position=_position(batch)))
 
     def _bury_edits(self, batch: Batch, good: int, letters: list[DeadLetter]) -> None:
@@ -216,6 +225,7 @@ class _Worker:
                 )
         self._dead_in_a_row = run
         for letter in letters:
+            metrics.BURIED.labels(letter.topic).inc()
             extra = {"action": "dead-letter", "topic": letter.topic, "source": letter.source}
             logger.warning(
                 "%s partition %d offset %d: %s",
@@ -230,8 +240,12 @@ class _Worker:
         """Tries again while the disk is full or a service is away. Raises Stopped."""
         while True:
             try:
-                return work()
+                answer = work()
+                metrics.HELD_UP.set(0)
+                return answer
             except (LogUnavailable, StoreUnavailable) as error:
+                metrics.HELD_UP.set(1)
+                metrics.RETRIED.inc()
                 extra = {"action": "waiting"}
                 logger.error("%s; nothing is lost; trying again every %.0f s", error, RETRY, extra=extra)
             until = time.monotonic() + RETRY

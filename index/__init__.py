@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from index.counts import MEASURES, counts
+from index.elastic.settings import ElasticSettings
 from index.export import COLUMNS, rows, safe_cell
 from index.fields import FIELDS
 from index.highlight import highlights
@@ -31,6 +32,7 @@ __all__ = [
     "BadEdit",
     "BadQuery",
     "Conflict",
+    "ElasticSettings",
     "Index",
     "IndexFailure",
     "Json",
@@ -52,15 +54,23 @@ __all__ = [
 ]
 
 
-def open_index(directory: Path) -> Index:
-    """The store in `directory`, made if it is not there. Raises StoreFull, OSError."""
+def open_index(place: Path | ElasticSettings) -> Index:
+    """The store in a directory or in Elasticsearch, made if it is not there. Raises StoreUnavailable, OSError."""
+    if isinstance(place, ElasticSettings):
+        from index.elastic.index import ElasticIndex
+
+        return ElasticIndex(place)
     from index.embedded import EmbeddedIndex
 
-    return EmbeddedIndex(directory)
+    return EmbeddedIndex(place)
 
 
-def open_upkeep(directory: Path) -> Upkeep:
-    """The work that keeps the store in `directory` searchable; run it in one process."""
+def open_upkeep(place: Path | ElasticSettings) -> Upkeep:
+    """The work that keeps the store searchable; run it in one process."""
+    if isinstance(place, ElasticSettings):
+        from index.elastic.index import ElasticUpkeep
+
+        return ElasticUpkeep(place)
     from index.upkeep import EmbeddedUpkeep
 
-    return EmbeddedUpkeep(directory)
+    return EmbeddedUpkeep(place)

@@ -16,8 +16,9 @@ import msgspec
 import pytest
 
 from index import Index, Upkeep, open_index, open_upkeep
-from index.elastic import ElasticIndex, ElasticSettings, ElasticUpkeep
 from index.elastic.client import Client
+from index.elastic.index import ElasticIndex, ElasticUpkeep
+from index.elastic.settings import ElasticSettings
 from stream import Edit, Mention, Position, mention_id, sort_key
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
