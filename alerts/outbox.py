@@ -17,7 +17,7 @@ from alerts.smtp import Outcome, deliver
 from i18n import translator
 from index import Conflict, Index
 from index import Stored as StoredRecord
-from stream import Mail
+from stream import Mail, metrics
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +124,7 @@ def _said(refusals: tuple[tuple[str, str], ...]) -> str:
 
 
 def _log(mail: Mail) -> None:
+    metrics.MAILS.labels("sent" if mail.sent_at else "given-up" if mail.given_up_at else "refused").inc()
     if mail.sent_at:
         logger.info("mail %s sent", mail.id, extra={"action": "mail-sent", "mail": mail.id})
     elif mail.given_up_at:

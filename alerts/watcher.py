@@ -21,7 +21,7 @@ from alerts.mail import compose, mail_id
 from alerts.settings import AlertSettings, MailSettings
 from alerts.words import Phase
 from index import Conflict, Index
-from stream import Brand, Incident
+from stream import Brand, Incident, metrics
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +99,7 @@ class Watcher:
         else:
             open_ones.pop(subject.product, None)
         if event is not None:
+            metrics.INCIDENTS.labels(event).inc()
             logger.info(
                 "incident %s %s: %s", after.id, event, decision.reason, extra={"action": event, "incident": after.id}
             )

@@ -21,7 +21,7 @@ from crawlers.settings import CrawlerSettings
 from crawlers.source import Budget, Coverage, Page, RateLimited, Source, Unreachable
 from crawlers.store import Stopped, Store
 from index import Records
-from stream import Log, SourceStatus, utc_now
+from stream import Log, SourceStatus, metrics, utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +131,7 @@ class _Crawler:
         """Items first, dead letters next, the state last."""
         now = self._clock()
         await self._store.append(source.id, page.items)
+        _count(source, page)
         await self._store.bury(source.id, page.errors, now)
         for error in page.errors:
             if isinstance(error, RateLimited):
@@ -171,6 +172,15 @@ def _status(source: Source, known: SourceStatus | None, now: datetime) -> Source
     """What is known of the source, under the name and address it has in the configuration."""
     status = known or SourceStatus(id=source.id, name=source.name, channel=source.channel, due_at=now)
     return msgspec.structs.replace(status, name=source.name, channel=source.channel, url=source.url)
+
+
+def _count(source: Source, page: Page) -> None:
+    """One visit, its items handed on."""
+    kind = metrics.kind(source.id)
+    metrics.VISITS.labels(kind, "failed" if page.errors else "ok").inc()
+    metrics.FETCHED.labels(kind).inc(len(page.items))
+    for error in page.errors:
+        metrics.SOURCE_ERRORS.labels(kind, type(error).__name__).inc()
 
 
 def _tell(source: Source, before: SourceStatus, after: SourceStatus, page: Page) -> None:

@@ -19,7 +19,7 @@ import msgspec
 
 from crawlers.source import AnySourceError, BadPayload
 from index import Records, StoreUnavailable
-from stream import RAW, DeadLetter, Item, Log, LogUnavailable, Record, SourceStatus
+from stream import RAW, DeadLetter, Item, Log, LogUnavailable, Record, SourceStatus, metrics
 
 logger = logging.getLogger(__name__)
 
@@ -73,12 +73,14 @@ class Store:
         for start in range(0, len(items), BATCH):
             records = [Record(item.id.encode(), msgspec.json.encode(item)) for item in items[start : start + BATCH]]
             await self._patiently(partial(self._log.append, RAW, records, account=source))
+            metrics.APPENDED.labels(metrics.kind(source)).inc(len(records))
 
     async def bury(self, source: str, errors: Sequence[AnySourceError], now: datetime) -> None:
         """Keeps what could not be read, once, however often it is met."""
         letters = [dead_letter(source, error, now) for error in errors if isinstance(error, BadPayload) and error.raw]
         if letters:
             await self._patiently(lambda: self._log.bury(letters))
+            metrics.BURIED.labels(RAW).inc(len(letters))
 
     async def waiting(self) -> int:
         """Items the tagging has still to handle."""
@@ -95,12 +97,15 @@ class Store:
                 await self._wait_for_room(error)
             else:
                 if not self._has_room:
+                    metrics.HELD_UP.set(0)
                     self._has_room = True
                     logger.info("what was fetched can be stored again", extra={"action": "crawler-resumed"})
                 return
 
     async def _wait_for_room(self, error: Exception) -> None:
+        metrics.RETRIED.inc()
         if self._has_room:
+            metrics.HELD_UP.set(1)
             self._has_room = False
             text = "crawling pauses, nothing is lost: %s"
             logger.error(text, error, extra={"action": "crawler-waits"})

@@ -4,11 +4,13 @@ from enrichment.sentiment import Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
 from enrichment.stories import Stories
 from enrichment.tagger import Enricher, Rejected
+from enrichment.telling import STORIES_GROUP, run_stories
 from enrichment.topics import TopicRule, TopicsError, load_topics
 from enrichment.worker import GROUP, TooManyDead, run_worker
 
 __all__ = [
     "GROUP",
+    "STORIES_GROUP",
     "Enricher",
     "EnrichmentSettings",
     "Judgement",
@@ -20,5 +22,6 @@ __all__ = [
     "TopicRule",
     "TopicsError",
     "load_topics",
+    "run_stories",
     "run_worker",
 ]

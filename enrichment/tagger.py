@@ -179,6 +179,7 @@ class Enricher:
             text=item.text,
             author=item.author,
             author_url=item.author_url,
+            story=item.id,
             why=self._why.reasons(item, naming, topics, language, judgement),
             signature=signature,
             extra=item.extra,

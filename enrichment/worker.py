@@ -1,4 +1,4 @@
-"""The worker: follows `mentions.raw` and `mentions.edits`, and puts what they mean into the store.
+"""The worker: follows `mentions.raw` and `mentions.edits`, and puts what they mean into the store. As many as one likes.
 
 Documents, books and the position go into the store in one unit, so a worker killed at any moment goes on exactly where
 its documents end. What cannot be used is buried among the dead letters before the position moves past it.
@@ -17,12 +17,12 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from enrichment.stories import Stories
 from enrichment.tagger import Enricher, Rejected
 from index import BadEdit, Index, Refused, StoreUnavailable, Tally
 from stream import (
     EDITS,
     RAW,
+    SIGNATURES,
     Batch,
     Consumer,
     DeadLetter,
@@ -32,6 +32,8 @@ from stream import (
     LogUnavailable,
     Mention,
     Position,
+    Record,
+    Signatures,
     metrics,
     utc_now,
 )
@@ -67,9 +69,8 @@ def run_worker(
     `batch`: records at most in one go; the settings' if None.
     """
     worker = _Worker(log, index, enricher, stop)
-    worker.restore()
     size = batch or enricher.settings.batch
-    with rare_collections(), log.consumer(GROUP, (RAW, EDITS), resume=index.resume) as consumer:
+    with rare_collections(), log.consumer(GROUP, (RAW, EDITS), resume=worker.resume) as consumer:
         while not stop():
             batches = consumer.poll(size, POLL)
             try:
@@ -95,24 +96,31 @@ def rare_collections() -> Iterator[None]:
 
 
 class _Worker:
-    """What `run_worker` does with batches; holds the window of stories and the run of dead letters."""
+    """What `run_worker` does with batches; holds the run of dead letters."""
 
     def __init__(self, log: Log, index: Index, enricher: Enricher, stop: Callable[[], bool]) -> None:
         self._log = log
         self._index = index
         self._enricher = enricher
         self._stop = stop
-        self._stories = Stories(enricher.settings.story_window)
         self._dead_in_a_row = 0
         self._edits = msgspec.json.Decoder(Edit)
 
-    def restore(self) -> None:
-        """Makes the window of stories from what is stored: what a fenced or killed worker saw does not count."""
-        size = self._enricher.settings.story_window
-        self._stories = Stories(size)
-        self._stories.restore(self._index.recent(size))
-        extra = {"action": "stories-restored", "mentions": len(self._stories)}
-        logger.info("stories restored from %d mentions", len(self._stories), extra=extra)
+    def resume(self, position: Position) -> int | None:
+        """Takes a partition over. The log's offset follows when the signatures of a batch are told, so between it and the
+        store's position lies what a killed worker has stored and perhaps not told: that is told again, which harms nothing."""
+        answer = self._index.resume(position)
+        if position.topic == RAW and answer is not None:
+            offset = position.offset
+            while offset < answer:
+                records = self._log.read(RAW, position.partition, offset, self._enricher.settings.batch)
+                records = [record for record in records if record.offset < answer]
+                if not records:
+                    break
+                tagged = self._enricher.tag([record.value for record in records])
+                self._tell([one for one in tagged if isinstance(one, Mention)])
+                offset = records[-1].offset + 1
+        return answer
 
     def handle(self, consumer: Consumer, batches: Sequence[Batch]) -> None:
         """Each batch is its own unit: one that is fenced off does not hold the others up."""
@@ -129,7 +137,6 @@ class _Worker:
                 metrics.FENCED.labels(one.topic).inc()
                 extra = {"action": "batch-dropped", "topic": one.topic, "partition": one.partition}
                 logger.info("another worker has taken over: %s", error, extra=extra)
-                self.restore()
 
     # -- mentions.raw -------------------------------------------------------------------------------------------------
     def _raw(self, batch: Batch) -> None:
@@ -141,15 +148,17 @@ class _Worker:
         ]
         self._count_dead([isinstance(one, Rejected) and one.kind == "dead" for one in tagged], letters)
         mentions, gone, tallies = _sorted_out(tagged)
-        stories = self._stories.assign([one.id for one in mentions], [one.signature for one in mentions])
-        mentions = [
-            msgspec.structs.replace(one, story=story) for one, story in zip(mentions, stories, strict=True)
-        ]  # fmt: skip
         if letters:
             self._patiently(lambda: self._log.bury(letters))
         if gone:
             self._patiently(lambda: self._index.delete(gone))
-        self._store(batch, tagged, mentions, tallies)
+        self._tell(self._store(batch, tagged, mentions, tallies))
+
+    def _tell(self, mentions: Sequence[Mention]) -> None:
+        """Hands signatures on to whoever tells the stories, after the mentions are there: see `resume`."""
+        if mentions:
+            told = Signatures(at=utc_now(), signatures={one.id: one.signature for one in mentions})
+            self._patiently(partial(self._log.append, SIGNATURES, [Record(b"", msgspec.json.encode(told))]))
 
     def _store(
         self,
@@ -157,14 +166,16 @@ class _Worker:
         tagged: Sequence[Mention | Rejected],
         mentions: Sequence[Mention],
         tallies: Mapping[str, Tally],
-    ) -> None:
-        """Writes the batch; mentions that the store cannot take become dead letters, the others are written without them."""
+    ) -> Sequence[Mention]:
+        """Writes the batch; mentions that the store cannot take become dead letters, the others are written without them.
+        Answers those that are there now."""
         while True:
             try:
-                self._patiently(partial(self._index.write, mentions, tallies=tallies, position=_position(batch)))
-                dropped = Counter(one.kind for one in tagged if isinstance(one, Rejected))
+                write = partial(self._index.write, mentions, tallies=tallies, position=_position(batch))
+                outcomes = self._patiently(write).outcomes
+                dropped: Counter[str] = Counter(one.kind for one in tagged if isinstance(one, Rejected))
                 metrics.written(mentions, dropped, utc_now())
-                return
+                return [one for one, outcome in zip(mentions, outcomes, strict=True) if outcome != "erased"]
             except Refused as refused:
                 reasons = refused.reasons
             letters = []

@@ -169,6 +169,20 @@ class Documents:
             "UPDATE docs SET seq=?, body=?, machine=? WHERE id=?", (number, encode(shown), machine, edit.mention)
         )
 
+    def assign(self, stories: Mapping[str, str]) -> None:
+        """See `Index.assign`. All or nothing. Raises StoreFull."""
+        with self._writing() as connection:
+            rows = list(tables.among(connection, "SELECT id, body, machine FROM docs WHERE id IN", list(stories)))
+            told = [
+                (id, _told(body, stories[id]), machine and _told(machine, stories[id])) for id, body, machine in rows
+            ]
+            changed = [row for row, old in zip(told, rows, strict=True) if row[1] != old[1]]
+            number = tables.allocate(connection, len(changed))
+            connection.executemany(
+                "UPDATE docs SET seq=?, body=?, machine=? WHERE id=?",
+                [(seq, body, machine, id) for seq, (id, body, machine) in enumerate(changed, number + 1)],
+            )
+
     # -- reading ------------------------------------------------------------------------------------------------------
     def get(self, ids: Sequence[str]) -> list[Json]:
         """See `Index.get`."""
@@ -202,6 +216,10 @@ def _dated_as_before(new: _New, before: tables.Known) -> _New:
         new.mention, published_at=first.published_at, sort_key=first.sort_key, date_origin=first.date_origin
     )
     return _New(mention, encode(mention), new.author)
+
+
+def _told(body: bytes, story: str) -> bytes:
+    return encode(msgspec.structs.replace(decode(body), story=story))
 
 
 def _shown(new: _New, edits: Sequence[Edit]) -> tuple[bytes, bytes | None]:

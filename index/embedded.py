@@ -63,6 +63,9 @@ class EmbeddedIndex:
     def edit(self, edits: Sequence[Edit], *, position: Position | None = None) -> None:
         self._documents.edit(edits, position)
 
+    def assign(self, stories: Mapping[str, str]) -> None:
+        self._documents.assign(stories)
+
     def delete(self, ids: Sequence[str]) -> int:
         return self._documents.delete(ids)
 

@@ -132,6 +132,10 @@ class Index(Protocol):
         """Applies human edits and erasures (also for mentions not yet there), in one unit with `position`."""
         ...
 
+    def assign(self, stories: Mapping[str, str]) -> None:
+        """Mention id -> story: sets `Mention.story`, also under human edits. Mentions that are not there are passed over."""
+        ...
+
     def delete(self, ids: Sequence[str]) -> int:
         """Removes mentions that are gone at their source. They may come back. Returns how many were there."""
         ...

@@ -29,6 +29,7 @@ COMMANDS: dict[str, _Entry] = {
     "rebuild": _Entry("rebuild", "Make the searchable view anew from the documents."),
     "crawler": _Entry("processes", "The process that fetches the sources.", hidden=True),
     "worker": _Entry("processes", "The process that tags mentions.", hidden=True),
+    "stories": _Entry("processes", "The process that tells copies of one text apart.", hidden=True),
     "indexer": _Entry("processes", "The process that makes documents searchable.", hidden=True),
     "alerts": _Entry("processes", "The process that watches for spikes and sends mail.", hidden=True),
     "dashboard": _Entry("processes", "The process that serves the pages.", hidden=True),

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ronzio.context import opened_index, opened_log
-from stream import TOPICS, utc_now
+from ronzio.lease import run_alone
+from stream import TOPICS, metrics, utc_now
 
 if TYPE_CHECKING:
     from index import Index
@@ -25,24 +26,32 @@ def tidy(log: Log, index: Index, settings: RonzioSettings, now: datetime) -> tup
     """Drops what is too old. Returns (records dropped from the log, mentions deleted)."""
     records = sum(log.retain(topic, now - timedelta(days=settings.keep_log_days)) for topic in TOPICS)
     mentions = index.retain(now - timedelta(days=settings.keep_mentions_days))
+    metrics.RETAINED.labels("records").inc(records)
+    metrics.RETAINED.labels("mentions").inc(mentions)
     if records or mentions:
         logger.info("dropped %d records and %d mentions", records, mentions, extra={"action": "retention"})
     return records, mentions
 
 
 def start(settings: RonzioSettings, stop: Stop) -> threading.Thread:
-    """Tidies now and every hour, in a thread of its own, until `stop`. A failure is logged and tried again."""
+    """Tidies now and every hour, in a thread of its own, until `stop`; of many processes only one. A failure is logged and
+    tried again."""
 
-    def work() -> None:
-        while not stop():
+    def work(alone: Stop) -> None:
+        while not alone():
             try:
                 with opened_log(settings) as log, opened_index(settings) as index:
                     tidy(log, index, settings, utc_now())
             except Exception:
                 # A full disk or a locked file must not end the indexer; the next hour tries again.
+                metrics.RETENTION_FAILED.inc()
                 logger.exception("retention failed; next try in an hour", extra={"action": "retention-failed"})
-            stop.wait(EVERY)
+            alone.wait(EVERY)
 
-    thread = threading.Thread(target=work, name="housekeeping", daemon=True)
+    def run() -> None:
+        with opened_index(settings) as index:
+            run_alone(index.records, "housekeeping", stop, work)
+
+    thread = threading.Thread(target=run, name="housekeeping", daemon=True)
     thread.start()
     return thread

@@ -14,10 +14,12 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+LOG = "RONZIO_LOG"  # "json": JSON lines also on standard error
 STDIN_TIED = "RONZIO_SUPERVISED"  # set by the supervisor: standard input ends with it
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -38,9 +40,9 @@ class JsonLines(logging.Formatter):
         return json.dumps(event, ensure_ascii=False, default=str)
 
 
-def configure_logging(name: str, data_dir: Path) -> None:
+def configure_logging(name: str, data_dir: Path, *, json_lines: bool = False) -> None:
     """Writes this process's log to `run/logs/<name>.log` (JSON lines, 5 files of 5 MB) when supervised, else to
-    standard error in plain words."""
+    standard error, in plain words or, if `json_lines` or RONZIO_LOG=json, as JSON lines."""
     handler: logging.Handler
     if os.environ.get(STDIN_TIED):
         folder = data_dir / "run" / "logs"
@@ -49,11 +51,23 @@ def configure_logging(name: str, data_dir: Path) -> None:
         handler.setFormatter(JsonLines())
     else:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        if json_lines or os.environ.get(LOG) == "json":
+            handler.setFormatter(JsonLines())
+        else:
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     root.addHandler(handler)
-    for noisy in ("scrapy", "trafilatura", "htmldate", "aiohttp.access", "mail.log", "py.warnings"):
+    for noisy in (
+        "scrapy",
+        "trafilatura",
+        "htmldate",
+        "aiohttp.access",
+        "elastic_transport",
+        "kafka",
+        "mail.log",
+        "py.warnings",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
@@ -63,8 +77,10 @@ class Stop:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._hooks: list[Callable[[], object]] = []
+        self.asked_at = time.monotonic()  # work asks all the time: a sign that it goes on
 
     def __call__(self) -> bool:
+        self.asked_at = time.monotonic()
         return self._event.is_set()
 
     def wait(self, seconds: float) -> bool:

@@ -20,11 +20,23 @@ from enrichment import EnrichmentSettings
 from stream import Brand, Settings, slug
 
 DEFAULT_FILE = Path("ronzio.toml")
-OVERRIDES = {"host": "RONZIO_HOST", "port": "RONZIO_PORT"}  # of [dashboard], over what the file says
+OVERRIDES = {  # (table, key) -> environment variable that holds over what the file says
+    ("dashboard", "host"): "RONZIO_HOST",
+    ("dashboard", "port"): "RONZIO_PORT",
+    ("metrics", "host"): "RONZIO_METRICS_HOST",
+    ("metrics", "port"): "RONZIO_METRICS_PORT",
+}
 
 
 class SettingsError(Exception):
     """The configuration cannot be used; the message names the file and, line by line, what is wrong and where."""
+
+
+class MetricsSettings(Settings):
+    """What the processes show to Prometheus: see docs/monitoring.md."""
+
+    host: str = "127.0.0.1"  # anybody who reaches this address sees the figures: there is no sign-in
+    port: int = Field(default=0, ge=0, le=65_530)  # of the indexer; the other processes follow: +1 to +4; 0 = off
 
 
 class RonzioSettings(Settings):
@@ -40,6 +52,7 @@ class RonzioSettings(Settings):
     alerts: AlertSettings = AlertSettings()
     mail: MailSettings = MailSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @model_validator(mode="after")
     def _brands_agree(self) -> RonzioSettings:
@@ -90,9 +103,9 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> RonzioS
     data = dict(table)
     if "sources" in data:  # the file has [[sources]] at the top, where a user looks for them
         data["crawler"] = {**data.get("crawler", {}), "sources": data.pop("sources")}
-    said = {key: os.environ[variable] for key, variable in OVERRIDES.items() if variable in os.environ}
-    if said:
-        data["dashboard"] = {**data.get("dashboard", {}), **said}
+    for (below, key), variable in OVERRIDES.items():
+        if variable in os.environ:
+            data[below] = {**data.get(below, {}), key: os.environ[variable]}
     try:
         settings = RonzioSettings.model_validate(data)
     except ValidationError as error:

@@ -1,10 +1,13 @@
 """The nouns that travel and the log they travel in."""
 
+from stream import metrics
 from stream.brands import Brand, Product, slug
 from stream.embedded import open_log
 from stream.log import (
     EDITS,
+    ORDERED,
     RAW,
+    SIGNATURES,
     TOPICS,
     Batch,
     Consumer,
@@ -32,6 +35,7 @@ from stream.nouns import (
     Mention,
     Reason,
     Sentiment,
+    Signatures,
     SourceStatus,
     mention_id,
     sort_key,
@@ -44,8 +48,10 @@ from stream.topics import Topic, examples, schema, topics
 __all__ = [
     "EDITABLE",
     "EDITS",
+    "ORDERED",
     "RAW",
     "SENTIMENTS",
+    "SIGNATURES",
     "STATUSES",
     "TOPICS",
     "Batch",
@@ -72,6 +78,7 @@ __all__ = [
     "Resume",
     "Sentiment",
     "Settings",
+    "Signatures",
     "SourceStatus",
     "Stored",
     "Topic",
@@ -80,6 +87,7 @@ __all__ = [
     "data_version",
     "examples",
     "mention_id",
+    "metrics",
     "open_log",
     "schema",
     "slug",

@@ -13,7 +13,7 @@ from pathlib import Path
 from stream import dead_letters
 from stream.embedded_consumer import EmbeddedConsumer
 from stream.embedded_group import Groups
-from stream.log import TOPICS, DeadLetter, Log, LogError, Record, Resume, Stored, UnknownTopic
+from stream.log import ORDERED, TOPICS, DeadLetter, Log, LogError, Record, Resume, Stored, UnknownTopic
 from stream.topic_file import TopicFile
 
 DEAD = ".dead"
@@ -41,7 +41,7 @@ class EmbeddedLog:
         self._groups = Groups(directory, lease)
         try:
             for topic in topics:
-                self._files[topic] = TopicFile(directory / f"{topic}.db", topic, partitions)
+                self._files[topic] = TopicFile(directory / f"{topic}.db", topic, 1 if topic in ORDERED else partitions)
                 for partition, offset in self._groups.fastest(topic).items():
                     self._files[topic].at_least(partition, offset)
         except BaseException:

@@ -16,7 +16,9 @@ import msgspec
 
 RAW = "mentions.raw"
 EDITS = "mentions.edits"
-TOPICS = (RAW, EDITS)
+SIGNATURES = "mentions.signatures"
+TOPICS = (RAW, EDITS, SIGNATURES)
+ORDERED = (SIGNATURES,)  # topics of one partition: their records have one order
 
 
 class LogError(Exception):

@@ -147,6 +147,17 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changes: dict[str, str | list[str]] = {}
 
 
+class Signatures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What stories are told from. Travels in `mentions.signatures`, many mentions in one record.
+
+    A worker says the signatures of the mentions it has stored; who tells the stories says which of them repeat another.
+    """
+
+    at: datetime
+    signatures: dict[str, str] = {}  # mention id -> `Mention.signature`, in order
+    stories: dict[str, str] = {}  # mention id -> `Mention.story`
+
+
 class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A stretch of time in which a brand or product got unusually much negative talk.
 

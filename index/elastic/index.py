@@ -58,6 +58,9 @@ class ElasticIndex:
     def edit(self, edits: Sequence[Edit], *, position: Position | None = None) -> None:
         self._writer.edit(edits, position)
 
+    def assign(self, stories: Mapping[str, str]) -> None:
+        self._writer.assign(stories)
+
     def delete(self, ids: Sequence[str]) -> int:
         return self._writer.delete(ids)
 

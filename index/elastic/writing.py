@@ -160,6 +160,39 @@ class Writer:
         for place in late.values():
             outcomes[place] = "erased"
 
+    def assign(self, stories: Mapping[str, str]) -> None:
+        """See `Index.assign`. A mention that humans have changed goes the way of an edit, the others get one field set."""
+        self._layout.ready()
+
+        def meets(id: str, read: Read) -> Entry | None:
+            entry = read.entry
+            if not entry.live:
+                return None
+            if entry.machine is None:
+                plain[id] = entry.slice
+                return None
+            machine = msgspec.structs.replace(entry.machine, story=stories[id])
+            return msgspec.structs.replace(entry, machine=machine, stamp=self._stamp(entry.stamp))
+
+        plain: dict[str, str] = {}
+        for id, entry in self._change(list(stories), meets).items():
+            assert entry.machine is not None
+            self._show({id: Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))})
+        for _ in range(TRIES):
+            if not plain:
+                return
+            operations = [
+                Operation(
+                    action("update", self._layout.write_alias(slice), id, retry_on_conflict=3),
+                    msgspec.json.encode({"doc": {"story": stories[id]}}),
+                )
+                for id, slice in plain.items()
+            ]
+            outcomes = self._client.bulk(operations)
+            plain = {
+                id: slice for (id, slice), outcome in zip(plain.items(), outcomes, strict=True) if outcome.status == 409
+            }
+
     # -- humans -------------------------------------------------------------------------------------------------------
     def edit(self, edits: Sequence[Edit], position: Position | None) -> None:
         """See `Index.edit`. Raises BadEdit, Fenced, StoreFull, StoreUnavailable."""

@@ -10,22 +10,29 @@ from typing import TYPE_CHECKING
 import click
 
 from ronzio.context import load_settings, opened_index, opened_log, with_settings
+from ronzio.lease import run_alone
 from ronzio.process import Stop, configure_logging
 
 if TYPE_CHECKING:
+    from index import Index
     from ronzio.settings import RonzioSettings
+    from stream import Log
 
 Work = Callable[["RonzioSettings", Stop], None]
 
 
 def _command(name: str, help_text: str, work: Work) -> click.Command:
     @click.command(name, help=help_text)
+    @click.option("--json-logs", is_flag=True, help="JSON lines on standard error, as RONZIO_LOG=json does.")
     @with_settings
-    def command(config: Path | None, demo: bool, data: Path | None) -> None:
+    def command(config: Path | None, demo: bool, data: Path | None, json_logs: bool) -> None:
+        from ronzio.metrics import served
+
         stop = Stop.from_signals()
         settings = load_settings(config, demo, data)
-        configure_logging(name, settings.data_dir)
-        work(settings, stop)
+        configure_logging(name, settings.data_dir, json_lines=json_logs)
+        with served(name, settings, stop):
+            work(settings, stop)
 
     return command
 
@@ -33,12 +40,12 @@ def _command(name: str, help_text: str, work: Work) -> click.Command:
 def _crawl(settings: RonzioSettings, stop: Stop) -> None:
     from crawlers import build_sources, run_crawler
 
-    async def main() -> None:
-        with opened_log(settings) as log, opened_index(settings) as index:
-            sources = build_sources(settings.crawler, data_dir=settings.data_dir)
-            await run_crawler(sources, log, index.records, settings.crawler, stop.as_asyncio())
+    async def main(log: Log, index: Index, stop: Stop) -> None:
+        sources = build_sources(settings.crawler, data_dir=settings.data_dir)
+        await run_crawler(sources, log, index.records, settings.crawler, stop.as_asyncio())
 
-    asyncio.run(main())
+    with opened_log(settings) as log, opened_index(settings) as index:
+        run_alone(index.records, "crawler", stop, lambda alone: asyncio.run(main(log, index, alone)))
 
 
 def _work(settings: RonzioSettings, stop: Stop) -> None:
@@ -48,20 +55,30 @@ def _work(settings: RonzioSettings, stop: Stop) -> None:
         run_worker(log, index, Enricher(settings.brands, settings.enrichment), stop)
 
 
+def _tell(settings: RonzioSettings, stop: Stop) -> None:
+    from enrichment import run_stories
+
+    with opened_log(settings) as log, opened_index(settings) as index:
+        run_stories(log, index, settings.enrichment, stop)
+
+
 def _index(settings: RonzioSettings, stop: Stop) -> None:
     from index import open_upkeep
-    from ronzio import housekeeping
+    from ronzio import gauges, housekeeping
 
     tidying = housekeeping.start(settings, stop)
+    measuring = gauges.start(settings, stop)
     open_upkeep(settings.index_dir).run(stop)
     tidying.join(timeout=5)
+    measuring.join(timeout=5)
 
 
 def _alert(settings: RonzioSettings, stop: Stop) -> None:
     from alerts import run_alerts
 
     with opened_index(settings) as index:
-        run_alerts(index, settings.brands, settings.alerts, settings.mail, stop)
+        brands, alerts, mail = settings.brands, settings.alerts, settings.mail
+        run_alone(index.records, "alerts", stop, lambda alone: run_alerts(index, brands, alerts, mail, alone))
 
 
 def _serve(settings: RonzioSettings, stop: Stop) -> None:
@@ -87,6 +104,7 @@ def _demo_mailbox(settings: RonzioSettings, stop: Stop) -> None:
 
 crawler_command = _command("crawler", "Fetch the sources, for ever.", _crawl)
 worker_command = _command("worker", "Tag what was fetched, for ever.", _work)
+stories_command = _command("stories", "Tell copies of one text apart from other texts, for ever.", _tell)
 indexer_command = _command("indexer", "Make documents searchable, for ever.", _index)
 alerts_command = _command("alerts", "Watch for spikes and send mail, for ever.", _alert)
 dashboard_command = _command("dashboard", "Serve the pages, for ever.", _serve)

@@ -19,7 +19,7 @@ from ronzio.supervisor import AlreadyRunning, Program, Supervisor, lock
 if TYPE_CHECKING:
     from ronzio.settings import RonzioSettings
 
-PROCESSES = ("indexer", "worker", "crawler", "alerts", "dashboard")
+PROCESSES = ("indexer", "worker", "stories", "crawler", "alerts", "dashboard")
 DEMO_PROCESSES = ("demo-web", "demo-mailbox")
 
 

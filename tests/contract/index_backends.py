@@ -72,6 +72,7 @@ class Stores:
     """Opens one store as often as wanted, with its upkeep running; closes what it opened."""
 
     def __init__(self, name: str, tmp_path: Path) -> None:
+        self.name = name
         self._backend = KINDS[name]
         self.where = self._backend.prepare(tmp_path)
         self._open: list[Index] = []

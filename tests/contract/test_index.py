@@ -186,6 +186,22 @@ def test_an_impossible_edit_is_refused_with_all_of_its_call(index: Index, change
     assert one(index, 2)["status"] == "new" and index.positions() == []
 
 
+# -- stories --------------------------------------------------------------------------------------------------------------
+def test_a_story_is_told_of_mentions_that_are_there(index: Index) -> None:
+    index.write([mention(1, story="a"), mention(2, story="b"), mention(3)])
+    index.edit([edit(2, {"status": "open"})])
+    index.assign({mention(1).id: "s", mention(2).id: "s", mention(9).id: "s"})
+    index.assign({mention(1).id: "s"})
+    assert [one(index, number).get("story") for number in (1, 2, 3)] == ["s", "s", None]
+    assert one(index, 2)["status"] == "open"
+    index.edit([edit(2, {"note": "x"}, minute=3), edit(1, {"note": "y"}, minute=4)])
+    assert [one(index, number)["story"] for number in (1, 2)] == ["s", "s"]
+    assert found(settled(index), {"term": {"story": "s"}}) == ids([2, 1])
+    index.edit([erase(1)])
+    index.assign({mention(1).id: "s"})
+    assert index.get(ids([1])) == []
+
+
 # -- erasure ------------------------------------------------------------------------------------------------------------
 def test_an_erased_mention_goes_and_never_comes_back(index: Index) -> None:
     index.write([mention(1), mention(2)])

@@ -6,13 +6,37 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
 
-from enrichment import GROUP, Enricher, EnrichmentSettings, TooManyDead, run_worker, worker
+from enrichment import (
+    GROUP,
+    STORIES_GROUP,
+    Enricher,
+    EnrichmentSettings,
+    TooManyDead,
+    run_stories,
+    run_worker,
+    worker,
+)
 from index import Index, StoreFull, Tally, open_index
-from stream import EDITS, RAW, Brand, DeadLetter, Edit, Item, Log, Product, Record, examples, mention_id, open_log
+from stream import (
+    EDITS,
+    RAW,
+    SIGNATURES,
+    Brand,
+    DeadLetter,
+    Edit,
+    Item,
+    Log,
+    Product,
+    Record,
+    examples,
+    mention_id,
+    open_log,
+)
 
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 BRANDS = (
@@ -67,6 +91,13 @@ def append_edits(log: Log, edits: Sequence[Edit | bytes]) -> None:
 def work(log: Log, index: Index, enricher: Enricher, **more: int) -> None:
     """Until nothing is left to handle."""
     run_worker(log, index, enricher, nothing_left(log), **more)
+    tell(log, index, enricher)
+
+
+def tell(log: Log, index: Index, enricher: Enricher) -> None:
+    """Until every signature is told of."""
+    (end,) = [end for _, end in log.ends(SIGNATURES).values()]
+    run_stories(log, index, enricher.settings, lambda: log.committed(STORIES_GROUP, SIGNATURES).get(0, 0) >= end)
 
 
 def nothing_left(log: Log) -> Callable[[], bool]:
@@ -122,6 +153,58 @@ def test_copies_are_one_story_also_after_a_restart(log: Log, index: Index, enric
     stories = {one["id"]: one["story"] for one in index.get([mention_id(f"item:{number}") for number in range(1, 5)])}
     assert [stories[mention_id(f"item:{number}")] for number in (1, 3, 4)] == [first] * 3
     assert stories[mention_id("item:2")] == mention_id("item:2")
+
+
+def test_stories_are_the_same_whoever_tells_them_and_however_often(log: Log, index: Index, enricher: Enricher) -> None:
+    """A successor makes its window from the log; a batch told of twice changes nothing; an edit keeps the story."""
+    text = "Aurora ritira dal mercato mille macchine difettose dopo le proteste dei clienti di "
+    for number, place in enumerate(("Torino", "Novara", "Asti", "Cuneo", "Biella", "Alba")):
+        append(log, [item(number, text + place), item(100 + number, f"Aurora apre il bar {number} a {place}")])
+        run_worker(log, index, enricher, nothing_left(log))
+        if number == 2:
+            append_edits(log, [Edit(id="e", at=NOW, by="anna", mention=mention_id("item:2"), changes={"note": "x"})])
+        tell(log, index, enricher)
+    log.reset(STORIES_GROUP, SIGNATURES, {0: 3})
+    tell(log, index, enricher)
+    stories = {one["id"]: one["story"] for one in index.get([mention_id(f"item:{number}") for number in range(6)])}
+    assert len(stories) == 6 and set(stories.values()) == {mention_id("item:0")}
+    (edited,) = index.get([mention_id("item:2")])
+    assert edited["note"] == "x"
+
+
+def test_what_a_killed_worker_stored_but_did_not_tell_is_told_by_the_next(
+    log: Log, index: Index, enricher: Enricher
+) -> None:
+    text = "Aurora ritira dal mercato mille macchine difettose dopo le proteste dei clienti di Torino"
+    append(log, [item(1, text), item(2, text)])
+
+    class Killed(Exception):
+        pass
+
+    class Mute:
+        """The log until the moment the signatures are to be told."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(log, name)
+
+        def append(self, topic: str, records: Sequence[Record], *, account: str = "") -> None:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_worker(cast(Log, Mute()), index, enricher, nothing_left(log))
+    assert len(stored(index, [1, 2])) > 0
+    work(log, index, enricher)
+    assert {one["story"] for one in index.get([mention_id("item:1"), mention_id("item:2")])} in (
+        {mention_id("item:1")},
+        {mention_id("item:2")},
+    )
+
+
+def test_a_signature_that_cannot_be_read_is_buried(log: Log, index: Index, enricher: Enricher) -> None:
+    log.append(SIGNATURES, [Record(b"", b"{cut off")])
+    tell(log, index, enricher)
+    (letter,) = log.dead(SIGNATURES)
+    assert letter.consumer == STORIES_GROUP and "not signatures" in letter.reason
 
 
 def test_a_tombstone_takes_the_mention_away_and_it_may_come_back(log: Log, index: Index, enricher: Enricher) -> None:

@@ -33,7 +33,7 @@ PLAN = Plan(
     news_every=20,
     news_every_before=240,
 )
-PROCESSES = ("indexer", "worker", "demo-mailbox", "alerts", "crawler")
+PROCESSES = ("indexer", "worker", "stories", "demo-mailbox", "alerts", "crawler")
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:

@@ -17,12 +17,13 @@ import msgspec
 import pytest
 from spine_harness import PLAN, Demo, missing, until
 
+from enrichment import STORIES_GROUP
 from index import Index, open_index, parse_query
 from ronzio.demo import Post
 from ronzio.demo.companies import COMPANIES, Company
 from ronzio.demo.places import PLACES, TALK, base
 from ronzio.status import GROUP, Books, books
-from stream import RAW, Incident, SourceStatus, open_log, slug, utc_now
+from stream import RAW, SIGNATURES, Incident, SourceStatus, open_log, slug, utc_now
 
 
 class Outcome:
@@ -65,7 +66,9 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
             def settled() -> bool:
                 demo.check_alive()
                 accounts = books(log, index)
-                waiting = any(entry.waiting for entry in accounts) or any(log.lag(GROUP, RAW).values())
+                waiting = any(entry.waiting for entry in accounts) or any(
+                    [*log.lag(GROUP, RAW).values(), *log.lag(STORIES_GROUP, SIGNATURES).values()]
+                )
                 no_mentions = sum(entry.tally.not_a_mention for entry in accounts)
                 fetched = no_mentions >= sum(not post.company for post in demo.posts())
                 return fetched and not waiting and not index.fresh()["behind"] and not missing(demo, index)

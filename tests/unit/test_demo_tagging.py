@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from enrichment import Enricher, EnrichmentSettings
+from enrichment import Enricher, EnrichmentSettings, Stories
 from ronzio.demo import Clock, Plan, Post, Scenario
 from ronzio.demo.companies import brand_settings
 from stream import Brand, Item, Mention, mention_id, slug
@@ -55,7 +55,9 @@ def test_language_and_sentiment_are_mostly_as_meant(tagged: list[tuple[Post, Men
 
 
 def test_the_recall_is_one_story_and_comments_are_not(tagged: list[tuple[Post, Mention | None]]) -> None:
-    recall = [mention for post, mention in tagged if mention and post.story == "x0"]
-    assert len({mention.story for mention in recall}) == 1
-    comments = [mention for post, mention in tagged if mention and not post.story]
-    assert sum(bool(mention.story) for mention in comments) < 0.04 * len(comments)
+    known = [(post, mention) for post, mention in tagged if mention]
+    told = Stories().assign([mention.id for _, mention in known], [mention.signature for _, mention in known])
+    recall = {story for (post, _), story in zip(known, told, strict=True) if post.story == "x0"}
+    assert len(recall) == 1
+    comments = [story != mention.id for (post, mention), story in zip(known, told, strict=True) if not post.story]
+    assert sum(comments) < 0.04 * len(comments)

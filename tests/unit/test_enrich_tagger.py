@@ -58,7 +58,7 @@ def test_carries_the_item_over(enricher: Enricher) -> None:
         assert getattr(mention, field) == value
     assert (mention.id, mention.source, mention.channel) == ("1234567890abcdef0000", "feed:a", "feed")
     assert mention.sort_key == sort_key(NOW, "1234567890abcdef0000")
-    assert (mention.status, mention.story, mention.edited, mention.assignee) == ("new", "", {}, "")
+    assert (mention.status, mention.story, mention.edited, mention.assignee) == ("new", mention.id, {}, "")
 
 
 def test_spans_are_right_in_title_and_text_behind_odd_letters(enricher: Enricher) -> None:

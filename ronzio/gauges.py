@@ -1,0 +1,57 @@
+"""Measures what no process counts: how far behind everything is, how much there is, how much room is left."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from typing import TYPE_CHECKING, Final
+
+from ronzio.context import opened_index, opened_log
+from ronzio.status import GROUP
+from stream import TOPICS, metrics
+
+if TYPE_CHECKING:
+    from index import Index
+    from ronzio.process import Stop
+    from ronzio.settings import RonzioSettings
+    from stream import Log
+
+logger = logging.getLogger(__name__)
+
+EVERY: Final = 15.0  # seconds; as often as Prometheus usually asks
+MOST_DEAD: Final = 10_000  # are counted
+
+
+def measure(log: Log, index: Index, settings: RonzioSettings) -> None:
+    """Sets every gauge once."""
+    for topic in TOPICS:
+        metrics.LAG.labels(GROUP, topic).set(sum(log.lag(GROUP, topic).values()))
+        metrics.DEAD.labels(topic).set(len(log.dead(topic, limit=MOST_DEAD)))
+    fresh = index.fresh()
+    metrics.DOCUMENTS.set(fresh["documents"])
+    metrics.SEARCHABLE.set(fresh["searchable"])
+    metrics.BEHIND.set(fresh["behind"])
+    disk = shutil.disk_usage(settings.data_dir)
+    metrics.DISK_FREE.set(disk.free)
+    metrics.DISK_SIZE.set(disk.total)
+
+
+def start(settings: RonzioSettings, stop: Stop) -> threading.Thread:
+    """Measures every few seconds, in a thread of its own, until `stop`; does nothing while metrics are off."""
+
+    def work() -> None:
+        while settings.metrics.port and not stop.wait(0):
+            try:
+                with opened_log(settings) as log, opened_index(settings) as index:
+                    while not stop.wait(0):
+                        measure(log, index, settings)
+                        stop.wait(EVERY)
+            except Exception:
+                # What cannot be measured now must not end the indexer; the next round tries again.
+                logger.exception("measuring failed; next try in %.0f s", EVERY, extra={"action": "measuring-failed"})
+                stop.wait(EVERY)
+
+    thread = threading.Thread(target=work, name="gauges", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,102 @@
+"""Leases: one process works, the others stand by; who was killed or is stuck is replaced; who lost it stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from index_backends import BACKENDS, Stores, opened, until
+
+from index import Index
+from ronzio.lease import run_alone
+from ronzio.process import Stop
+
+
+@pytest.fixture(params=BACKENDS)
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
+    with opened(request.param, tmp_path) as factory:
+        yield factory
+
+
+class Process:
+    """Something that works alone, in a thread."""
+
+    def __init__(self, index: Index, at_work: list[str], name: str, ttl: float = 1.5) -> None:
+        self.stop = Stop()
+        self._at_work, self._name = at_work, name
+
+        def run() -> None:
+            run_alone(index.records, "crawler", self.stop, self._work, ttl=ttl, renew=ttl / 4)
+
+        self._thread = threading.Thread(target=run)
+        self._thread.start()
+
+    def _work(self, stop: Stop) -> None:
+        self._at_work.append(self._name)
+        assert len(self._at_work) == 1, "two at once"
+        stop.wait(60)
+        self._at_work.remove(self._name)
+
+    def end(self) -> None:
+        self.stop.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+def test_one_works_and_the_next_follows_when_it_ends(stores: Stores) -> None:
+    at_work: list[str] = []
+    processes = [Process(stores(), at_work, name) for name in "abc"]
+    seen = []
+    while processes:
+        until(lambda: at_work)
+        (name,) = at_work
+        seen.append(name)
+        time.sleep(0.3)
+        assert at_work == [name]
+        processes.pop("abc".index(name) if len(processes) == 3 else [p._name for p in processes].index(name)).end()
+    assert sorted(seen) == ["a", "b", "c"]
+
+
+CHILD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from index_backends import KINDS
+from ronzio.lease import run_alone
+from ronzio.process import Stop
+index = KINDS[sys.argv[2]].open(sys.argv[3])
+def work(stop):
+    print("working", flush=True)
+    stop.wait(60)
+    print("stopped", flush=True)
+run_alone(index.records, "crawler", Stop(), work, ttl=1.5, renew=0.3)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_who_was_killed_or_is_stuck_is_replaced(stores: Stores, how: signal.Signals) -> None:
+    command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), stores.name, stores.where]
+    killed = how == signal.SIGKILL
+    at_work: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "working\n"
+        waiting = Process(stores(), at_work, "next", ttl=60 if killed else 1.5)
+        try:
+            time.sleep(0.6)
+            assert at_work == []
+            os.kill(child.pid, how)
+            until(lambda: at_work)  # long before the 60 seconds, where it was killed
+            if not killed:
+                os.kill(child.pid, signal.SIGCONT)
+                assert child.stdout.readline() == "stopped\n", "who wakes up too late stops"
+        finally:
+            child.kill()
+            waiting.end()
