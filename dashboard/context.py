@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dashboard.settings import DashboardSettings
-from index import Index, open_index
-from stream import Brand, Log, open_log
+from index import ElasticSettings, Index, open_index
+from stream import Brand, KafkaSettings, Log, open_log
 
 
 class Context(NamedTuple):
     """The installation whose pages these are."""
 
     data_dir: Path
+    log_place: Path | KafkaSettings
+    index_place: Path | ElasticSettings
     brands: tuple[Brand, ...]
     settings: DashboardSettings
 
@@ -28,11 +30,18 @@ _index: Index | None = None
 _lock = threading.Lock()
 
 
-def install(data_dir: Path, brands: Sequence[Brand], settings: DashboardSettings) -> None:
-    """Called once, before serving; again only by tests."""
+def install(
+    data_dir: Path,
+    brands: Sequence[Brand],
+    settings: DashboardSettings,
+    *,
+    log: Path | KafkaSettings | None = None,
+    index: Path | ElasticSettings | None = None,
+) -> None:
+    """Called once, before serving; again only by tests. Without `log` or `index` they lie in `data_dir`."""
     global _current
     close()
-    _current = Context(data_dir, tuple(brands), settings)
+    _current = Context(data_dir, log or data_dir / "log", index or data_dir / "index", tuple(brands), settings)
 
 
 def current() -> Context:
@@ -47,13 +56,13 @@ def index() -> Index:
     global _index
     with _lock:
         if _index is None:
-            _index = open_index(current().data_dir / "index")
+            _index = open_index(current().index_place)
         return _index
 
 
 def log() -> Log:
     """The log, for one edit: a log belongs to one thread, so each caller opens and closes its own."""
-    return open_log(current().data_dir / "log")
+    return open_log(current().log_place)
 
 
 def close() -> None:

@@ -26,7 +26,8 @@ from dashboard import context
 from dashboard.exports import export
 from dashboard.letters import letter
 from dashboard.settings import DashboardSettings
-from stream import Brand
+from index import ElasticSettings
+from stream import Brand, KafkaSettings
 
 HERE = Path(__file__).parent
 
@@ -63,10 +64,16 @@ _OPTIONS: dict[str, Any] = {
 
 
 def serve(
-    data_dir: Path, brands: Sequence[Brand], settings: DashboardSettings, stop: Callable[[], bool] = lambda: False
+    data_dir: Path,
+    brands: Sequence[Brand],
+    settings: DashboardSettings,
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    log: Path | KafkaSettings | None = None,
+    index: Path | ElasticSettings | None = None,
 ) -> None:
     """Serves until `stop()` is true. Raises SystemExit where the port is taken."""
-    context.install(data_dir, brands, settings)
+    context.install(data_dir, brands, settings, log=log, index=index)
     server = uvicorn.Server(
         uvicorn.Config(
             application(settings), host=settings.host, port=settings.port, log_level="warning", lifespan="on",

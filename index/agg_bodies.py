@@ -175,6 +175,8 @@ def shape_metric(kind: str, field: str, answer: Json) -> Json:
     if kind in ("min", "max") and kind_of(field) == "date" and answer["value"] is not None:
         ms = float(answer["value"] // 1_000_000)
         return {"value": ms, "value_as_string": iso(int(ms))}
+    if kind == "extended_stats":
+        return extended(answer)
     if kind == "percentiles":
         values = answer["values"]
         if isinstance(values, dict):
@@ -183,6 +185,28 @@ def shape_metric(kind: str, field: str, answer: Json) -> Json:
     if kind in ("value_count", "cardinality"):
         return {"value": round(answer["value"])}
     return answer
+
+
+def extended(answer: Json) -> Json:
+    """What `extended_stats` says beyond count, sums and ends, worked out here: engines differ in it for few values.
+
+    Population variance (sum of squares - sum^2 / n) / n, sampling variance with n - 1, bounds at two deviations.
+    """
+    count, total, squares = answer["count"], answer["sum"], answer["sum_of_squares"] or 0.0
+    out = {key: answer[key] for key in ("count", "sum", "min", "max", "avg")} | {"sum_of_squares": squares}
+    spread = max(0.0, squares - total * total / count) if count else None
+    population = spread / count if spread is not None else None
+    sampling = spread / (count - 1) if spread is not None and count > 1 else None
+    for name, variance in (("population", population), ("sampling", sampling)):
+        out[f"variance_{name}"] = variance
+        out[f"std_deviation_{name}"] = None if variance is None else math.sqrt(variance)
+    out |= {"variance": population, "std_deviation": out["std_deviation_population"]}
+    bounds: Json = {}
+    for name, key in (("", "population"), ("_population", "population"), ("_sampling", "sampling")):
+        deviation = out[f"std_deviation_{key}"]
+        for side, sign in (("upper", 2), ("lower", -2)):
+            bounds[side + name] = None if deviation is None else answer["avg"] + sign * deviation
+    return {**out, "std_deviation_bounds": bounds}
 
 
 def shape_buckets(kind: str, body: Json, answer: Json) -> Json:

@@ -26,12 +26,13 @@ def analyzer() -> Any:
     """A new tantivy analyzer; register it as `ANALYZER` on every index that is opened."""
     # Measured on tweets: 46 us a mention with this tokenizer, 94 with the regex one of the same words.
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.remove_long(LONGEST))
-    return builder.filter(tantivy.Filter.lowercase()).filter(tantivy.Filter.ascii_fold()).build()
+    # Folded first: an İ without its dot is lowered the same everywhere
+    return builder.filter(tantivy.Filter.ascii_fold()).filter(tantivy.Filter.lowercase()).build()
 
 
 def _folder() -> Any:
-    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.lowercase())
-    return builder.filter(tantivy.Filter.ascii_fold()).build()
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.ascii_fold())
+    return builder.filter(tantivy.Filter.lowercase()).build()
 
 
 _ANALYZER = analyzer()

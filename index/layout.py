@@ -16,7 +16,7 @@ SEQUENCE: Final = "seq"  # change number of the document a row was made of; not 
 
 # Changes whenever a view made before would answer otherwise than one made now: then the view is made anew.
 VERSION: Final = hashlib.blake2b(
-    repr((version("tantivy"), sorted(FIELDS.items()), sorted(UNGROUPED), ANALYZER, LONGEST, 1)).encode(), digest_size=4
+    repr((version("tantivy"), sorted(FIELDS.items()), sorted(UNGROUPED), ANALYZER, LONGEST, 2)).encode(), digest_size=4
 ).hexdigest()
 
 

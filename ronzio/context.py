@@ -63,7 +63,7 @@ def opened_index(settings: RonzioSettings) -> Iterator[Index]:
     """The store, closed at the end; a user's mistakes in a query become plain error messages."""
     from index import BadQuery, open_index
 
-    index = open_index(settings.index_dir)
+    index = open_index(settings.index_place)
     try:
         yield index
     except BadQuery as error:
@@ -77,7 +77,7 @@ def opened_index(settings: RonzioSettings) -> Iterator[Index]:
 def opened_log(settings: RonzioSettings) -> Iterator[Log]:
     from stream import open_log
 
-    log = open_log(settings.log_dir, partitions=settings.partitions)
+    log = open_log(settings.log_place, partitions=settings.partitions)
     try:
         yield log
     finally:

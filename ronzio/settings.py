@@ -17,7 +17,8 @@ from alerts import AlertSettings, MailSettings
 from crawlers import CrawlerSettings
 from dashboard import DashboardSettings
 from enrichment import EnrichmentSettings
-from stream import Brand, Settings, slug
+from index import ElasticSettings
+from stream import Brand, KafkaSettings, Settings, slug
 
 DEFAULT_FILE = Path("ronzio.toml")
 OVERRIDES = {  # (table, key) -> environment variable that holds over what the file says
@@ -47,6 +48,8 @@ class RonzioSettings(Settings):
     keep_log_days: int = Field(default=30, ge=1)  # what was fetched, as it came; for replaying
     keep_mentions_days: int = Field(default=730, ge=1)  # older mentions are deleted
     brands: tuple[Brand, ...] = Field(min_length=1)
+    kafka: KafkaSettings | None = None  # with this table the log lies in Kafka, else in data_dir
+    elasticsearch: ElasticSettings | None = None  # with this table the store lies in Elasticsearch, else in data_dir
     crawler: CrawlerSettings = CrawlerSettings()
     enrichment: EnrichmentSettings = EnrichmentSettings()
     alerts: AlertSettings = AlertSettings()
@@ -75,12 +78,14 @@ class RonzioSettings(Settings):
         return self
 
     @property
-    def log_dir(self) -> Path:
-        return self.data_dir / "log"
+    def log_place(self) -> Path | KafkaSettings:
+        """For `open_log`."""
+        return self.kafka or self.data_dir / "log"
 
     @property
-    def index_dir(self) -> Path:
-        return self.data_dir / "index"
+    def index_place(self) -> Path | ElasticSettings:
+        """For `open_index`."""
+        return self.elasticsearch or self.data_dir / "index"
 
 
 def load(path: Path) -> RonzioSettings:

@@ -2,7 +2,7 @@
 
 from stream import metrics
 from stream.brands import Brand, Product, slug
-from stream.embedded import open_log
+from stream.kafka_settings import KafkaSettings
 from stream.log import (
     EDITS,
     ORDERED,
@@ -41,6 +41,7 @@ from stream.nouns import (
     sort_key,
     utc_now,
 )
+from stream.opening import open_log
 from stream.settings import Settings
 from stream.sqlite import Connection, DiskFull, connect, data_version, transaction
 from stream.topics import Topic, examples, schema, topics
@@ -65,6 +66,7 @@ __all__ = [
     "Fenced",
     "Incident",
     "Item",
+    "KafkaSettings",
     "Log",
     "LogError",
     "LogFull",

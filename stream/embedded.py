@@ -13,19 +13,11 @@ from pathlib import Path
 from stream import dead_letters
 from stream.embedded_consumer import EmbeddedConsumer
 from stream.embedded_group import Groups
-from stream.log import ORDERED, TOPICS, DeadLetter, Log, LogError, Record, Resume, Stored, UnknownTopic
+from stream.log import ORDERED, TOPICS, DeadLetter, LogError, Record, Resume, Stored, UnknownTopic
 from stream.topic_file import TopicFile
 
 DEAD = ".dead"
 LEASE = 60.0  # seconds a member may be busy with one batch before the others take it for stuck
-
-
-def open_log(directory: Path, *, partitions: int = 4) -> Log:
-    """Opens the embedded log in `directory`, making it if need be.
-
-    A log made with another number of partitions keeps its own. Raises LogFull, LogError (made by a newer version).
-    """
-    return EmbeddedLog(directory, partitions=partitions)
 
 
 class EmbeddedLog:

@@ -11,7 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from index.agg_bodies import MOST_BUCKETS, date_histogram_body, grouped, histogram_body, iso, metric_body, terms_body
+from index.agg_bodies import (
+    MOST_BUCKETS,
+    date_histogram_body,
+    extended,
+    grouped,
+    histogram_body,
+    iso,
+    metric_body,
+    terms_body,
+)
 from index.agg_special import CANDIDATES, jlh
 from index.aggregations import Node, range_keys
 from index.arguments import integer, options_of
@@ -228,6 +237,8 @@ def _metric(kind: str, body: Json, part: Json) -> Json:
         return {
             "values": values if isinstance(values, dict) else [{"key": v["key"], "value": v["value"]} for v in values]
         }
-    if kind in ("stats", "extended_stats"):
+    if kind == "extended_stats":
+        return extended(part)
+    if kind == "stats":
         return {key: value for key, value in part.items() if not key.endswith("_as_string")}
     return {"value": part["value"]}

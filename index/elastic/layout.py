@@ -42,7 +42,7 @@ _ANALYSIS: Final[Json] = {
     "tokenizer": {"runs": {"type": "pattern", "pattern": r"[^\p{IsAlphabetic}\p{N}]+"}},
     "filter": {"not_too_long": {"type": "length", "max": LONGEST_WORD}},
     "analyzer": {
-        "words": {"type": "custom", "tokenizer": "runs", "filter": ["not_too_long", "lowercase", "asciifolding"]}
+        "words": {"type": "custom", "tokenizer": "runs", "filter": ["not_too_long", "asciifolding", "lowercase"]}
     },
 }
 

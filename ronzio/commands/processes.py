@@ -68,7 +68,7 @@ def _index(settings: RonzioSettings, stop: Stop) -> None:
 
     tidying = housekeeping.start(settings, stop)
     measuring = gauges.start(settings, stop)
-    open_upkeep(settings.index_dir).run(stop)
+    open_upkeep(settings.index_place).run(stop)
     tidying.join(timeout=5)
     measuring.join(timeout=5)
 
@@ -84,7 +84,9 @@ def _alert(settings: RonzioSettings, stop: Stop) -> None:
 def _serve(settings: RonzioSettings, stop: Stop) -> None:
     from dashboard import serve
 
-    serve(settings.data_dir, settings.brands, settings.dashboard, stop)
+    serve(
+        settings.data_dir, settings.brands, settings.dashboard, stop, log=settings.log_place, index=settings.index_place
+    )
 
 
 def _demo_web(settings: RonzioSettings, stop: Stop) -> None:
