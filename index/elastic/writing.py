@@ -9,6 +9,8 @@ position stored): they count as indexed once more, so the books come out as if t
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -16,7 +18,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from index.bodies import encode, normal
-from index.elastic.client import Client, Operation, Outcome, action
+from index.elastic.client import FIRST_PAUSE, Client, Operation, Outcome, action, again
 from index.elastic.directory import Directory, Entry, Read, stamp_after
 from index.elastic.layout import Layout
 from index.elastic.positions import Positions
@@ -24,6 +26,8 @@ from index.overlay import checked, overlaid
 from index.people import author_key
 from index.store import IndexFailure, Refused, Tally
 from stream import Edit, Mention, Position
+
+logger = logging.getLogger(__name__)
 
 TRIES: Final = 50  # of a change that others keep getting before
 PAGE: Final = 1000
@@ -117,9 +121,8 @@ class Writer:
             if entry.source != new.mention.source:
                 return None
             if entry.digest == new.mention.digest:
-                if mine:  # is it on show? The cut may have come in between
-                    shows[id] = Show(entry.slice, entry.stamp, _shown(new.mention, entry))
-                return None
+                # Is it on show? The cut may have come in between. From now on this batch is the one that brought it.
+                return msgspec.structs.replace(entry, born_offset=offset) if mine else None
             finals[id] = self._dated_as_before(new.mention, entry)
             return self._entry(New(finals[id], new.author), entry, self._stamp(entry.stamp))
 
@@ -189,9 +192,10 @@ class Writer:
                 for id, slice in plain.items()
             ]
             outcomes = self._client.bulk(operations)
-            plain = {
-                id: slice for (id, slice), outcome in zip(plain.items(), outcomes, strict=True) if outcome.status == 409
-            }
+            pairs = zip(plain.items(), outcomes, strict=True)
+            plain = {id: slice for (id, slice), outcome in pairs if outcome.status in (404, 409)}
+            if plain:
+                time.sleep(FIRST_PAUSE)  # being changed, or moved by a rebuild
 
     # -- humans -------------------------------------------------------------------------------------------------------
     def edit(self, edits: Sequence[Edit], position: Position | None) -> None:
@@ -216,7 +220,7 @@ class Writer:
         by_mention: dict[str, list[Edit]] = {}
         for edit in edits:
             by_mention.setdefault(edit.mention, []).append(edit)
-        machines: dict[str, Mention] = {}
+        machines = self._machines(list(by_mention))
 
         def meets(id: str, read: Read) -> Entry | None:
             entry = read.entry
@@ -224,22 +228,41 @@ class Writer:
             more = list({edit.id: edit for edit in by_mention[id] if edit.id not in seen}.values())
             if entry.erased or not more:
                 return None
-            if entry.live and entry.machine is None:
-                found = self._on_show(entry.slice, [id]).get(id)
-                if found is not None:
-                    machines[id] = found
-            machine = entry.machine or machines.get(id)
+            machine = entry.machine
+            if entry.live and machine is None:
+                machine = machines.get(id)
+                if machine is None or machine.digest != entry.digest:  # changed since
+                    machine = self._on_show(entry.slice, [id]).get(id)
             return msgspec.structs.replace(
                 entry, edits=entry.edits + more, machine=machine, stamp=self._stamp(entry.stamp)
             )
 
         shows = {}
         for id, entry in self._change(list(by_mention), meets).items():
-            if entry.live:
-                # Not on show yet: whoever is about to put it there meets this newer version, and looks again
-                shown = overlaid(entry.machine, entry.edits) if entry.machine is not None else None
-                shows[id] = Show(entry.slice, entry.stamp, shown)
+            if entry.live and entry.machine is not None:
+                shows[id] = Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))
         self._show(shows)
+
+    def _machines(self, ids: Sequence[str]) -> dict[str, Mention]:
+        """The mentions as tagged, of those that no human has changed. Waits for one that somebody is just writing, or that a
+        rebuild is just moving: it is in the directory, but not on show yet."""
+        found: dict[str, Mention] = {}
+
+        def look() -> bool:
+            missing: dict[str, list[str]] = {}
+            for id, read in self._directory.read([id for id in ids if id not in found]).items():
+                if read.entry.live and read.entry.machine is None:
+                    missing.setdefault(read.entry.slice, []).append(id)
+            for slice, some in missing.items():
+                found.update(self._on_show(slice, some))
+            return all(id in found for some in missing.values() for id in some)
+
+        if not again(look):
+            extra = {"action": "not-on-show"}
+            logger.warning(
+                "edits of mentions that are in the directory but not on show are kept for later", extra=extra
+            )
+        return found
 
     # -- going --------------------------------------------------------------------------------------------------------
     def erase(self, ids: Sequence[str]) -> None:
@@ -312,7 +335,7 @@ class Writer:
             left = {id: show for id, show in left.items() if show.slice}
             if not left:
                 break
-            for slice in {show.slice for show in left.values() if show.mention is not None}:
+            for slice in {show.slice for show in left.values()}:
                 self._layout.ensure_slice(slice)
             outcomes = self._client.bulk([self._operation(id, show) for id, show in left.items()])
             stale = []
