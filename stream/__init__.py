@@ -21,6 +21,7 @@ from stream.log import (
     Record,
     Resume,
     Stored,
+    TooLarge,
     UnknownTopic,
 )
 from stream.nouns import (
@@ -83,6 +84,7 @@ __all__ = [
     "Signatures",
     "SourceStatus",
     "Stored",
+    "TooLarge",
     "Topic",
     "UnknownTopic",
     "connect",

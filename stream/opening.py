@@ -15,7 +15,7 @@ def open_log(place: Path | KafkaSettings, *, partitions: int = 4) -> Log:
     LogError (made by a newer version; not let in).
     """
     if isinstance(place, KafkaSettings):
-        from stream.kafka import KafkaLog
+        from stream.kafka.log import KafkaLog
 
         return KafkaLog(place)
     from stream.embedded import EmbeddedLog

@@ -6,16 +6,23 @@ Also run as a script, as another process that uses the log: see `main`.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from stream import RAW, Fenced, Log, Record
+import pytest
+from kafka.admin import KafkaAdminClient
+
+from stream import RAW, Consumer, Fenced, KafkaSettings, Log, Record
 from stream.embedded import EmbeddedLog
+from stream.embedded_consumer import EmbeddedConsumer
+from stream.kafka.log import KafkaLog
 
 PARTITIONS = 4
 LEASE = 1.0  # seconds a member may stand still in these tests
@@ -26,14 +33,52 @@ class Backend(NamedTuple):
 
     prepare: Callable[[Path], str]
     open: Callable[[str], Log]
+    clear: Callable[[str], None]
+    quiet: float
 
 
-BACKENDS = {
+KAFKA = os.environ.get("RONZIO_TEST_KAFKA", "")
+SESSION = 6.0  # seconds without a sign of life that Kafka gives a member in these tests
+
+
+def kafka_settings(prefix: str) -> KafkaSettings:
+    return KafkaSettings(servers=tuple(KAFKA.split(",")), prefix=prefix, partitions=PARTITIONS, session_s=SESSION)
+
+
+def drop_topics(prefix: str) -> None:
+    """Everything a test has made in Kafka goes."""
+    admin = KafkaAdminClient(bootstrap_servers=KAFKA.split(","))
+    admin.delete_topics([topic for topic in admin.list_topics() if topic.startswith(prefix)])
+    admin.close()
+
+
+KINDS = {
     "embedded": Backend(
         prepare=lambda tmp_path: str(tmp_path / "log"),
         open=lambda where: EmbeddedLog(Path(where), partitions=PARTITIONS, lease=LEASE),
+        clear=lambda where: None,
+        quiet=0.0,
+    ),
+    "kafka": Backend(
+        prepare=lambda tmp_path: f"t{uuid.uuid4().hex[:12]}.",
+        open=lambda where: KafkaLog(kafka_settings(where)),
+        clear=drop_topics,
+        quiet=2.5,
     ),
 }
+BACKENDS = ["embedded"]
+if KAFKA:
+    BACKENDS.append(pytest.param("kafka", marks=pytest.mark.services))  # type: ignore[arg-type]
+
+
+def quiet(consumer: Consumer) -> float:
+    """Seconds without records after which a member has all there is: on Kafka it has to join first."""
+    return 0.0 if isinstance(consumer, EmbeddedConsumer) else KINDS["kafka"].quiet
+
+
+def at_most(log: Log, records: int, appends: int) -> range:
+    """How many offsets so many records take: on Kafka each append leaves a mark in each partition at most."""
+    return range(records, records + 1 + (0 if isinstance(log, EmbeddedLog) else appends * PARTITIONS))
 
 
 class Child:
@@ -78,12 +123,12 @@ class LogFactory:
 
     def __init__(self, name: str, tmp_path: Path) -> None:
         self._name = name
-        self.where = BACKENDS[name].prepare(tmp_path)
+        self.where = KINDS[name].prepare(tmp_path)
         self._logs: list[Log] = []
         self._children: list[Child] = []
 
     def __call__(self) -> Log:
-        log = BACKENDS[self._name].open(self.where)
+        log = KINDS[self._name].open(self.where)
         self._logs.append(log)
         return log
 
@@ -97,6 +142,7 @@ class LogFactory:
             child.kill()
         for log in self._logs:
             log.close()
+        KINDS[self._name].clear(self.where)
 
 
 @contextmanager
@@ -124,7 +170,7 @@ def records(count: int, prefix: str = "r", keys: int = 50) -> list[Record]:
 def main(name: str, where: str, task: str, *arguments: str) -> None:
     """`append PREFIX COUNT SIZE`: appends in batches of SIZE, says "done".
     `own GROUP`: joins, says of every batch what it is, then waits to be let on, commits, says "committed" or "fenced"."""
-    log = BACKENDS[name].open(where)
+    log = KINDS[name].open(where)
     if task == "append":
         every = records(int(arguments[1]), arguments[0])
         for start in range(0, len(every), int(arguments[2])):

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from log_backends import BACKENDS, PARTITIONS, Child, LogFactory, opened, records, until
+from log_backends import BACKENDS, PARTITIONS, Child, LogFactory, at_most, opened, quiet, records, until
 
 from stream import EDITS, RAW, Batch, Consumer, Fenced, Log, LogError, Position, Record, utc_now
 
@@ -30,7 +30,7 @@ def log(log_factory: LogFactory) -> Log:
 def drain(consumer: Consumer, *, commit: bool = True) -> list[bytes]:
     """What there is for this member now; committed."""
     found: list[bytes] = []
-    while batches := consumer.poll(timeout=0):
+    while batches := consumer.poll(timeout=quiet(consumer)):
         for batch in batches:
             found += [record.value for record in batch.records]
             if commit:
@@ -46,7 +46,7 @@ def owned(log: Log, consumers: Sequence[Consumer]) -> list[set[int]]:
         shares[:] = [set() for _ in consumers]
         log.append(RAW, records(200, "probe", keys=200))
         for share, consumer in zip(shares, consumers, strict=True):
-            while batches := consumer.poll(timeout=0):
+            while batches := consumer.poll(timeout=quiet(consumer) / 10):
                 for batch in batches:
                     share.add(batch.partition)
                     consumer.commit(batch)
@@ -80,7 +80,7 @@ def test_a_poll_hands_out_a_few_more_than_asked_at_most_and_leaves_no_partition_
     with log.consumer("g", [RAW]) as consumer:
         seen: set[int] = set()
         for _ in range(2 * PARTITIONS):
-            batches = consumer.poll(max_records=100, timeout=0)
+            batches = consumer.poll(max_records=100, timeout=4 * quiet(consumer))
             assert 0 < sum(len(batch.records) for batch in batches) <= 200
             seen |= {batch.partition for batch in batches}
         assert len(seen) == PARTITIONS
@@ -89,9 +89,9 @@ def test_a_poll_hands_out_a_few_more_than_asked_at_most_and_leaves_no_partition_
 def test_a_batch_says_where_it_is_from_and_where_to_go_on(log: Log) -> None:
     log.append(RAW, records(100))
     with log.consumer("g", [RAW, EDITS]) as consumer:
-        for batch in consumer.poll():
+        for batch in take_all(consumer):
             assert batch.topic == RAW
-            assert [record.offset for record in batch.records] == list(range(batch.next_offset))
+            assert batch.next_offset - len(batch.records) in at_most(log, 0, 1)
             assert list(batch.records) == list(log.read(RAW, batch.partition, 0))
 
 
@@ -142,15 +142,15 @@ def test_groups_do_not_know_of_each_other(log: Log) -> None:
 
 def test_lag_counts_what_is_still_to_handle(log: Log) -> None:
     log.append(RAW, records(100))
-    assert sum(log.lag("g", RAW).values()) == 100
+    assert sum(log.lag("g", RAW).values()) in at_most(log, 100, 1)
     assert dict(log.committed("g", RAW)) == {}
     with log.consumer("g", [RAW]) as consumer:
-        for batch in consumer.poll(max_records=30):
+        for batch in consumer.poll(max_records=30, timeout=10):
             consumer.commit(batch)
             assert log.committed("g", RAW)[batch.partition] == batch.next_offset
         handled = sum(log.committed("g", RAW).values())
         assert 0 < handled < 100
-        assert sum(log.lag("g", RAW).values()) == 100 - handled
+        assert sum(log.lag("g", RAW).values()) in at_most(log, 100 - handled, 1)
         drain(consumer)
     assert log.lag("g", RAW) == dict.fromkeys(range(PARTITIONS), 0)
 
@@ -224,7 +224,7 @@ def test_every_owner_has_a_higher_epoch_than_the_one_before(log: Log) -> None:
 def test_a_closed_member_neither_polls_nor_commits(log: Log) -> None:
     log.append(RAW, records(10))
     consumer = log.consumer("g", [RAW])
-    batches = consumer.poll()
+    batches = consumer.poll(timeout=10)
     consumer.close()
     consumer.close()
     with pytest.raises(LogError):
@@ -281,7 +281,7 @@ def test_a_member_taken_for_dead_comes_back(log_factory: LogFactory) -> None:
         def shared() -> bool:
             log.append(RAW, records(200, "more", keys=200))
             mine = set()
-            for batch in consumer.poll(timeout=0):
+            for batch in consumer.poll(timeout=quiet(consumer) / 5):
                 consumer.commit(batch)
                 mine.add(batch.partition)
             theirs = set(range(PARTITIONS)) - mine
@@ -354,7 +354,7 @@ def test_a_replay_from_an_offset(log: Log) -> None:
         drain(consumer)
     log.reset("g", RAW, {0: 7})
     with log.consumer("g", [RAW]) as consumer:
-        (batch,) = consumer.poll()
+        (batch,) = consumer.poll(timeout=10)
         assert (batch.partition, batch.records[0].offset) == (0, 7)
 
 
@@ -366,7 +366,7 @@ def test_a_replay_from_a_time(log: Log) -> None:
     with log.consumer("g", [RAW]) as consumer:
         drain(consumer)
     log.reset("g", RAW, {partition: log.offset_at(RAW, partition, since) for partition in range(PARTITIONS)})
-    assert sum(log.lag("g", RAW).values()) == 100
+    assert sum(log.lag("g", RAW).values()) in at_most(log, 100, 1)
     with log.consumer("g", [RAW]) as consumer:
         assert sorted(drain(consumer)) == sorted(record.value for record in records(100, "new"))
 
@@ -391,7 +391,8 @@ def test_a_replay_holds_for_a_sink_that_remembers_more(log: Log) -> None:
 def test_a_group_with_a_running_member_is_not_reset(log_factory: LogFactory) -> None:
     log = log_factory()
     log.append(RAW, records(200, keys=200))
-    with log_factory().consumer("g", [RAW]):
+    with log_factory().consumer("g", [RAW]) as running:
+        running.poll(timeout=2 * quiet(running))
         with pytest.raises(LogError, match="g"):
             log.reset("g", RAW, {0: 0})
         log.reset("another", RAW, {0: 5})
@@ -404,7 +405,15 @@ def test_a_killed_member_does_not_stand_in_the_way_of_a_reset(log_factory: LogFa
     log.append(RAW, records(200, keys=200))
     child, _ = owning_child(log_factory)
     child.kill()
-    log.reset("g", RAW, {0: 5})
+
+    def reset() -> bool:
+        try:
+            log.reset("g", RAW, {0: 5})
+        except LogError:  # on Kafka it counts as running until its session is over
+            return False
+        return True
+
+    until(reset)
     assert log.committed("g", RAW)[0] == 5
 
 
@@ -418,9 +427,9 @@ def test_a_reset_to_where_there_is_nothing_is_refused(log: Log, offsets: dict[in
 def test_seeking_goes_on_from_there(log: Log) -> None:
     log.append(RAW, [Record(b"one key", b"%d" % i) for i in range(50)])
     with log.consumer("g", [RAW]) as consumer:
-        (batch,) = consumer.poll()
+        (batch,) = consumer.poll(timeout=10)
         consumer.seek(RAW, batch.partition, 30)
-        (again,) = consumer.poll()
+        (again,) = consumer.poll(timeout=10)
         assert [int(record.value) for record in again.records] == list(range(30, 50))
 
 

@@ -1,0 +1,312 @@
+"""A member of a consumer group on Kafka.
+
+Which epoch a partition is owned under, and whether a replay was asked for, stands beside the group's offset in Kafka, as its
+metadata. Whoever takes a partition over writes a higher epoch there before it asks the sink; Kafka refuses that to a member
+that is no longer one. So epochs rise partition by partition, whatever the clocks of the members say.
+
+Records are withheld until that is done. What was fetched of a partition that is then taken away is dropped: it comes to the next
+owner.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from kafka import ConsumerRebalanceListener, TopicPartition, errors
+from kafka.structs import OffsetAndMetadata
+
+from stream.kafka.clients import Clients, positions
+from stream.kafka.reading import stored
+from stream.log import Batch, Fenced, LogError, LogUnavailable, Position, Resume
+
+logger = logging.getLogger(__name__)
+
+SLICE_MS: Final = 100  # a poll of Kafka waits, so that rebalances go on meanwhile
+_STALE: Final = (
+    errors.CommitFailedError,
+    errors.IllegalGenerationError,
+    errors.UnknownMemberIdError,
+    errors.FencedInstanceIdError,
+)
+
+
+class Mark(msgspec.Struct, omit_defaults=True):
+    """What stands beside an offset. `forced`: go on from there whatever the sink says."""
+
+    epoch: int = 0
+    forced: bool = False
+
+
+class Committed(NamedTuple):
+    """A group's offset in a partition."""
+
+    offset: int
+    mark: Mark
+
+
+def marked(found: OffsetAndMetadata | None) -> Committed | None:
+    """What Kafka keeps, in our terms; metadata that is not ours counts as none."""
+    if found is None or found.offset < 0:
+        return None
+    try:
+        mark = msgspec.json.decode(found.metadata, type=Mark) if found.metadata else Mark()
+    except msgspec.MsgspecError:
+        mark = Mark()
+    return Committed(found.offset, mark)
+
+
+def to_commit(offset: int, mark: Mark) -> OffsetAndMetadata:
+    """The other way round."""
+    return OffsetAndMetadata(offset, msgspec.json.encode(mark).decode(), -1)
+
+
+class _Owned:
+    """A partition this member has taken over."""
+
+    def __init__(self, epoch: int, offset: int, forced: bool) -> None:
+        self.epoch = epoch
+        self.forced = forced
+        self.committed = offset
+        self.handed = offset  # where to go on after what was handed out
+        self.waiting: deque[Any] = deque()
+
+
+class KafkaLogConsumer:
+    """See `stream.log.Consumer`."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        group: str,
+        topics: Sequence[str],
+        ends: Callable[[TopicPartition], tuple[int, int]],
+        resume: Resume | None,
+    ) -> None:
+        self.group = group
+        self._clients = clients
+        self._ends = ends
+        self._resume = resume
+        self._names = {clients.name(topic): topic for topic in topics}
+        self._owned: dict[TopicPartition, _Owned] = {}
+        self._fresh: set[TopicPartition] = set()
+        self._consumer: Any = clients.member(clients.name(group))
+        self._closed = False
+        self._consumer.subscribe(topics=list(self._names), listener=_Listener(self))
+
+    def poll(self, max_records: int = 1000, timeout: float = 1.0) -> list[Batch]:
+        """Never more than `max_records`. Raises LogError when Kafka does not let this member in."""
+        self._check_open()
+        deadline = time.monotonic() + timeout
+        while True:
+            waiting = sum(len(one.waiting) for one in self._owned.values())
+            left = max(0.0, deadline - time.monotonic())
+            self._fetch(0 if waiting else min(SLICE_MS, int(left * 1000)), max_records if waiting < max_records else 1)
+            for place in list(self._fresh):
+                self._take_over(place)
+            batches = self._hand_out(max_records)
+            if batches or time.monotonic() >= deadline:
+                if not batches:
+                    self._step_over()
+                return batches
+
+    def commit(self, batch: Batch) -> None:
+        """See `Consumer.commit`. Raises Fenced, LogUnavailable."""
+        self._check_open()
+        place = TopicPartition(self._clients.name(batch.topic), batch.partition)
+        owned = self._owned.get(place)
+        if owned is None or owned.epoch != batch.epoch:
+            raise self._fenced(place)
+        self._commit(place, batch.next_offset, Mark(owned.epoch))
+        owned.committed, owned.forced = batch.next_offset, False
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """See `Consumer.seek`."""
+        place = TopicPartition(self._clients.name(topic), partition)
+        owned = self._owned.get(place)
+        if owned is None:
+            raise LogError(f'{topic} partition {partition} is not owned by this member of "{self.group}"')
+        self._go_on(place, owned, offset)
+
+    def close(self) -> None:
+        """Leaves the group. Safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            self._owned.clear()
+            try:
+                self._consumer.close(autocommit=False)
+            except errors.KafkaError as error:
+                logger.warning("left without saying so: %s", error, extra={"action": "left-unsaid"})
+
+    def __enter__(self) -> KafkaLogConsumer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # -- rebalancing --------------------------------------------------------------------------------------------------
+    def assigned(self, places: Sequence[TopicPartition]) -> None:
+        self._fresh.update(place for place in places if place not in self._owned)
+
+    def revoked(self, places: Sequence[TopicPartition]) -> None:
+        for place in places:
+            self._fresh.discard(place)
+            if self._owned.pop(place, None) is not None:
+                extra = {
+                    "action": "partition-given-up",
+                    "topic": self._names[place.topic],
+                    "partition": place.partition,
+                }
+                logger.info("%s: gave up %s partition %d", self.group, place.topic, place.partition, extra=extra)
+
+    def _take_over(self, place: TopicPartition) -> None:
+        """Makes a partition ours: raises its epoch, asks the sink. What fails is tried again at the next poll."""
+        topic, partition = self._names[place.topic], place.partition
+        try:
+            found = marked(self._consumer.committed(place, metadata=True, timeout_ms=5000))
+            first, end = self._ends(place)
+            before = found or Committed(first, Mark())
+            offset = self._within(place, before.offset, first, end)
+            epoch = max(before.mark.epoch + 1, time.time_ns() // 1_000_000)
+            self._commit(place, offset, Mark(epoch, before.mark.forced))
+            owned = _Owned(epoch, offset, before.mark.forced)
+            start = self._ask_sink(place, owned, first, end)
+            if start != offset:
+                self._commit(place, start, Mark(epoch, owned.forced))
+                owned.committed = start
+        except (Fenced, LogUnavailable, errors.KafkaError) as error:
+            extra = {"action": "partition-waits", "topic": topic, "partition": partition}
+            logger.info("%s: %s partition %d not yet ours: %s", self.group, topic, partition, error, extra=extra)
+            return
+        self._fresh.discard(place)
+        self._owned[place] = owned
+        self._go_on(place, owned, start)
+        extra = {"action": "partition-taken", "topic": topic, "partition": partition, "epoch": epoch}
+        logger.info("%s: took %s partition %d", self.group, topic, partition, extra=extra)
+
+    def _ask_sink(self, place: TopicPartition, owned: _Owned, first: int, end: int) -> int:
+        if self._resume is None:
+            return owned.committed
+        topic = self._names[place.topic]
+        position = Position(self.group, topic, place.partition, owned.epoch, owned.committed)
+        answer = self._resume(position)
+        if answer is None or owned.forced:
+            return owned.committed
+        if answer > end:
+            # The topic is shorter than what the sink has handled: it was made anew. Its numbers begin again, so what they
+            # name is other records: they are handed out from the beginning, and the sink knows its own.
+            self._gone(place, answer, first, end)
+            owned.forced = True
+            return first
+        if answer < first:
+            self._gone(place, answer, first, end)
+        return max(answer, first)
+
+    def _within(self, place: TopicPartition, offset: int, first: int, end: int) -> int:
+        """An offset that lies in the partition as it is now."""
+        if first <= offset <= end:
+            return offset
+        self._gone(place, offset, first, end)
+        return first
+
+    def _gone(self, place: TopicPartition, offset: int, first: int, end: int) -> None:
+        logger.warning(
+            "%s partition %d: to go on from %d, but it is kept from %d to %d; going on from %d", place.topic,
+            place.partition, offset, first, end, first, extra={"action": "records-gone", "topic": place.topic},
+        )  # fmt: skip
+
+    # -- records ------------------------------------------------------------------------------------------------------
+    def _fetch(self, wait_ms: int, most: int) -> None:
+        try:
+            with self._clients.errors():
+                found = self._consumer.poll(timeout_ms=wait_ms, max_records=most)
+        except LogUnavailable as error:
+            logger.info("%s", error, extra={"action": "waiting"})
+            time.sleep(wait_ms / 1000)
+            return
+        for place, records in found.items():
+            owned = self._owned.get(place)
+            if owned is not None:
+                owned.waiting.extend(record for record in records if record.offset >= owned.handed)
+
+    def _hand_out(self, room: int) -> list[Batch]:
+        batches = []
+        for place in [place for place, owned in self._owned.items() if owned.waiting]:
+            if room <= 0:
+                break
+            owned = self._owned.pop(place)
+            self._owned[place] = owned  # to the end: the others come first at the next poll
+            records = [stored(owned.waiting.popleft()) for _ in range(min(room, len(owned.waiting)))]
+            room -= len(records)
+            owned.handed = records[-1].offset + 1
+            if not owned.waiting:
+                owned.handed = max(owned.handed, self._position(place))
+            batches.append(Batch(self._names[place.topic], place.partition, owned.epoch, records, owned.handed))
+        return batches
+
+    def _step_over(self) -> None:
+        """Marks of transactions behind everything handled are no records: the group's offset goes past them."""
+        for place, owned in self._owned.items():
+            at = self._position(place)
+            if owned.committed == owned.handed < at and not owned.waiting:
+                try:
+                    self._commit(place, at, Mark(owned.epoch, owned.forced))
+                except (Fenced, LogUnavailable):
+                    continue
+                owned.committed = owned.handed = at
+
+    def _position(self, place: TopicPartition) -> int:
+        return positions(self._consumer).get(place) or 0
+
+    def _go_on(self, place: TopicPartition, owned: _Owned, offset: int) -> None:
+        owned.waiting.clear()
+        owned.handed = offset
+        self._consumer.seek(place, offset)
+
+    def _commit(self, place: TopicPartition, offset: int, mark: Mark) -> None:
+        deadline = time.monotonic() + self._clients.settings.connect_s
+        while True:
+            try:
+                self._consumer.commit({place: to_commit(offset, mark)}, timeout_ms=5000)
+                return
+            except _STALE:
+                raise self._fenced(place) from None
+            except errors.RebalanceInProgressError:
+                # Others join: this member has to take part, and keeps what it keeps.
+                self._fetch(0, 1)
+                if place not in self._owned and place not in self._fresh:
+                    raise self._fenced(place) from None
+            except errors.KafkaError as error:
+                if time.monotonic() > deadline:
+                    raise self._clients.unreached(error) from error
+            if time.monotonic() > deadline:
+                raise LogUnavailable(f"{self.group}: the group is being shared out anew")
+            time.sleep(0.02)
+
+    def _fenced(self, place: TopicPartition) -> Fenced:
+        topic = self._names[place.topic]
+        return Fenced(f'{topic} partition {place.partition}: another member of "{self.group}" owns it now')
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LogError(f'this member of "{self.group}" is closed')
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Passes on what Kafka says of the partitions."""
+
+    def __init__(self, consumer: KafkaLogConsumer) -> None:
+        self._consumer = consumer
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        self._consumer.assigned(assigned)
+
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        self._consumer.revoked(revoked)
+
+    def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
+        self._consumer.revoked(lost)
