@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import os
 import shlex
 import signal
@@ -72,10 +73,14 @@ def down() -> int:
 def run(command: Sequence[str], *, secure: bool) -> int:
     """The command's exit code. The services end with it, also after a failure, Ctrl-C or SIGTERM."""
     cache = home(os.environ)
+    _sweep(cache)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=cache))
     folder.chmod(0o755)
+    held = (folder / "lock").open("w")  # let go of by the kernel, however this process ends
+    fcntl.flock(held, fcntl.LOCK_EX)
     stand = Stand(folder)
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _bring_up(stand, cache, secure=secure, tied=True)
         return _command(command, {**os.environ, **stand.exports})
@@ -83,6 +88,15 @@ def run(command: Sequence[str], *, secure: bool) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave anything behind
         stand.take_down()
+        held.close()
+
+
+def _sweep(cache: Path) -> None:
+    """Takes down what a killed run has left."""
+    for lock in cache.glob("run-*/lock"):
+        with contextlib.suppress(OSError), lock.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (Stand.saved(lock.parent) or Stand(lock.parent)).take_down()
 
 
 def _bring_up(stand: Stand, cache: Path, *, secure: bool, tied: bool) -> None:

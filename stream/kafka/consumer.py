@@ -26,6 +26,7 @@ from stream.log import Batch, Fenced, LogError, LogUnavailable, Position, Resume
 
 logger = logging.getLogger(__name__)
 
+AHEAD: Final = 2000  # records fetched at once: of one partition after the other, so that each has its turn soon
 SLICE_MS: Final = 100  # a poll of Kafka waits, so that rebalances go on meanwhile
 _STALE: Final = (
     errors.CommitFailedError,
@@ -105,7 +106,10 @@ class KafkaLogConsumer:
         while True:
             waiting = sum(len(one.waiting) for one in self._owned.values())
             left = max(0.0, deadline - time.monotonic())
-            self._fetch(0 if waiting else min(SLICE_MS, int(left * 1000)), max_records if waiting < max_records else 1)
+            self._fetch(
+                0 if waiting else min(SLICE_MS, int(left * 1000)),
+                max(max_records, AHEAD) if waiting < max_records else 1,
+            )
             for place in list(self._fresh):
                 self._take_over(place)
             batches = self._hand_out(max_records)

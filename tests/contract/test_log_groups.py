@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -45,16 +47,25 @@ def owned(log: Log, consumers: Sequence[Consumer]) -> list[set[int]]:
     def settled() -> bool:
         shares[:] = [set() for _ in consumers]
         log.append(RAW, records(200, "probe", keys=200))
-        for share, consumer in zip(shares, consumers, strict=True):
-            while batches := consumer.poll(timeout=quiet(consumer) / 10):
+        while any(polled := polls(consumers)):
+            for share, consumer, batches in zip(shares, consumers, polled, strict=True):
                 for batch in batches:
                     share.add(batch.partition)
-                    consumer.commit(batch)
+                    with contextlib.suppress(Fenced):  # given up in the same moment
+                        consumer.commit(batch)
         sizes = [len(share) for share in shares]
         return sum(sizes) == PARTITIONS == len(set().union(*shares)) and max(sizes) - min(sizes) <= 1
 
-    until(settled)
+    until(settled, 40)
     return shares
+
+
+def polls(consumers: Sequence[Consumer]) -> list[list[Batch]]:
+    """What each has now. Members on Kafka poll at the same time: a group is shared out by all of them together."""
+    if not quiet(consumers[0]):
+        return [consumer.poll(timeout=0) for consumer in consumers]
+    with ThreadPoolExecutor(len(consumers)) as pool:
+        return list(pool.map(lambda consumer: consumer.poll(timeout=0.5), consumers))
 
 
 def take_all(consumer: Consumer, partitions: int = PARTITIONS) -> list[Batch]:
