@@ -75,7 +75,7 @@ class Clients:
                 enable_auto_commit=False,
                 partition_assignment_strategy=(CooperativeStickyAssignor(),),
                 session_timeout_ms=session,
-                heartbeat_interval_ms=min(3000, session // 4),
+                heartbeat_interval_ms=min(500, session // 4),  # how soon it hears that others join or leave
                 max_poll_interval_ms=300_000,
                 metadata_max_age_ms=60_000,
             )
@@ -220,6 +220,16 @@ def discard(producer: KafkaProducer) -> None:
     producer._closed = True  # its own close would wait for what was not sent
     producer._sender.force_close()
     producer._sender.join(5)
+
+
+def joined(consumer: KafkaConsumer, seconds: float) -> bool:
+    """Takes part in a sharing out that is under way; False if it did not end within `seconds`."""
+    coordinator = consumer._coordinator
+    if coordinator._join_task is not None:
+        # A poll ended in the middle of joining. Where the topic's metadata had changed, the library forgets that it was
+        # joining at all and would wait for ever.
+        coordinator.request_rejoin()
+    return not coordinator.need_rejoin() or bool(coordinator.poll(timeout_ms=seconds * 1000))
 
 
 def positions(consumer: KafkaConsumer) -> Mapping[TopicPartition, int | None]:

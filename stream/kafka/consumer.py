@@ -1,4 +1,5 @@
-"""A member of a consumer group on Kafka.
+"""A member of a consumer group on Kafka: one of Kafka's own groups a topic, so that each topic is shared out evenly by itself.
+(One group over several topics evens out the number of partitions only: one member gets all of one topic, another the other.)
 
 Which epoch a partition is owned under, and whether a replay was asked for, stands beside the group's offset in Kafka, as its
 metadata. Whoever takes a partition over writes a higher epoch there before it asks the sink; Kafka refuses that to a member
@@ -20,14 +21,16 @@ import msgspec
 from kafka import ConsumerRebalanceListener, TopicPartition, errors
 from kafka.structs import OffsetAndMetadata
 
-from stream.kafka.clients import Clients, positions
+from stream.kafka.clients import Clients, joined, positions
 from stream.kafka.reading import stored
 from stream.log import Batch, Fenced, LogError, LogUnavailable, Position, Resume
 
 logger = logging.getLogger(__name__)
 
 AHEAD: Final = 2000  # records fetched at once: of one partition after the other, so that each has its turn soon
-SLICE_MS: Final = 100  # a poll of Kafka waits, so that rebalances go on meanwhile
+SLICE: Final = 0.1  # seconds a poll of Kafka waits, so that a sharing out goes on meanwhile
+SHARING: Final = 3.0  # seconds to wait for the others in a sharing out
+ATTEND: Final = 1.0  # seconds after which every topic gets such a slice, whatever the others bring
 _STALE: Final = (
     errors.CommitFailedError,
     errors.IllegalGenerationError,
@@ -77,6 +80,11 @@ class _Owned:
         self.waiting: deque[Any] = deque()
 
 
+def group_of(group: str, topic: str) -> str:
+    """The group as Kafka knows it, without the prefix."""
+    return f"{group}.{topic}"
+
+
 class KafkaLogConsumer:
     """See `stream.log.Consumer`."""
 
@@ -89,62 +97,63 @@ class KafkaLogConsumer:
         resume: Resume | None,
     ) -> None:
         self.group = group
-        self._clients = clients
-        self._ends = ends
-        self._resume = resume
-        self._names = {clients.name(topic): topic for topic in topics}
-        self._owned: dict[TopicPartition, _Owned] = {}
-        self._fresh: set[TopicPartition] = set()
-        self._consumer: Any = clients.member(clients.name(group))
         self._closed = False
-        self._consumer.subscribe(topics=list(self._names), listener=_Listener(self))
+        self._members: dict[str, Member] = {}
+        try:
+            for topic in topics:
+                self._members[topic] = Member(clients, group, topic, ends, resume)
+        except BaseException:
+            self.close()
+            raise
+        self._attended = dict.fromkeys(topics, 0.0)
 
     def poll(self, max_records: int = 1000, timeout: float = 1.0) -> list[Batch]:
         """Never more than `max_records`. Raises LogError when Kafka does not let this member in."""
         self._check_open()
         deadline = time.monotonic() + timeout
         while True:
-            waiting = sum(len(one.waiting) for one in self._owned.values())
-            left = max(0.0, deadline - time.monotonic())
-            self._fetch(
-                0 if waiting else min(SLICE_MS, int(left * 1000)),
-                max(max_records, AHEAD) if waiting < max_records else 1,
-            )
-            for place in list(self._fresh):
-                self._take_over(place)
-            batches = self._hand_out(max_records)
-            if batches or time.monotonic() >= deadline:
-                if not batches:
-                    self._step_over()
+            batches: list[Batch] = []
+            room = max_records
+            for topic in list(self._members):
+                if room <= 0:
+                    break
+                found = self._members[topic].poll(room, self._patience(topic, deadline))
+                if found:
+                    self._members[topic] = self._members.pop(topic)  # to the end: the others come first next time
+                batches += found
+                room -= sum(len(batch.records) for batch in found)
+            if batches:
                 return batches
+            if time.monotonic() >= deadline:
+                for member in self._members.values():
+                    member.step_over()
+                return []
+
+    def _patience(self, topic: str, deadline: float) -> float:
+        """Seconds to wait for one topic. Little while others have records, but from time to time enough to take part in a
+        sharing out."""
+        now = time.monotonic()
+        if now - self._attended[topic] > ATTEND:
+            self._attended[topic] = now
+            return SLICE
+        return min(SLICE, max(0.0, deadline - now)) / len(self._members)
 
     def commit(self, batch: Batch) -> None:
         """See `Consumer.commit`. Raises Fenced, LogUnavailable."""
         self._check_open()
-        place = TopicPartition(self._clients.name(batch.topic), batch.partition)
-        owned = self._owned.get(place)
-        if owned is None or owned.epoch != batch.epoch:
-            raise self._fenced(place)
-        self._commit(place, batch.next_offset, Mark(owned.epoch))
-        owned.committed, owned.forced = batch.next_offset, False
+        self._members[batch.topic].commit(batch)
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """See `Consumer.seek`."""
-        place = TopicPartition(self._clients.name(topic), partition)
-        owned = self._owned.get(place)
-        if owned is None:
-            raise LogError(f'{topic} partition {partition} is not owned by this member of "{self.group}"')
-        self._go_on(place, owned, offset)
+        self._check_open()
+        self._members[topic].seek(partition, offset)
 
     def close(self) -> None:
         """Leaves the group. Safe to call twice."""
         if not self._closed:
             self._closed = True
-            self._owned.clear()
-            try:
-                self._consumer.close(autocommit=False)
-            except errors.KafkaError as error:
-                logger.warning("left without saying so: %s", error, extra={"action": "left-unsaid"})
+            for member in self._members.values():
+                member.close()
 
     def __enter__(self) -> KafkaLogConsumer:
         return self
@@ -152,24 +161,95 @@ class KafkaLogConsumer:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    # -- rebalancing --------------------------------------------------------------------------------------------------
-    def assigned(self, places: Sequence[TopicPartition]) -> None:
-        self._fresh.update(place for place in places if place not in self._owned)
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LogError(f'this member of "{self.group}" is closed')
 
+
+class Member:
+    """A member of Kafka's group for one topic."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        group: str,
+        topic: str,
+        ends: Callable[[TopicPartition], tuple[int, int]],
+        resume: Resume | None,
+    ) -> None:
+        self.group = group
+        self._clients = clients
+        self._ends = ends
+        self._resume = resume
+        self._topic = topic
+        self._name = clients.name(topic)
+        self._owned: dict[TopicPartition, _Owned] = {}
+        self._fresh: set[TopicPartition] = set()
+        self._consumer: Any = clients.member(clients.name(group_of(group, topic)))
+        self._consumer.subscribe(topics=[self._name], listener=_Listener(self))
+
+    def _inside(self) -> bool:
+        """Is this member in the group, and no sharing out under way? Takes part in one."""
+        try:
+            with self._clients.errors():
+                return joined(self._consumer, SHARING)
+        except LogUnavailable as error:
+            logger.info("%s", error, extra={"action": "waiting"})
+            return False
+
+    def poll(self, max_records: int, timeout: float) -> list[Batch]:
+        """What has come, after at most `timeout` seconds; a sharing out may take longer."""
+        if not self._inside():
+            return []
+        waiting = sum(len(one.waiting) for one in self._owned.values())
+        wait_ms = 1 if waiting else max(1, int(timeout * 1000))
+        self._fetch(wait_ms, max(max_records, AHEAD) if waiting < max_records else 1)
+        # Asked, not told by the listener alone: a poll that ends in the middle of a sharing out passes it over.
+        held = set(self._consumer.assignment())
+        self.revoked([place for place in self._owned if place not in held])
+        self._fresh = held - self._owned.keys()
+        for place in sorted(self._fresh):
+            self._take_over(place)
+        return self._hand_out(max_records)
+
+    def commit(self, batch: Batch) -> None:
+        place = TopicPartition(self._name, batch.partition)
+        owned = self._owned.get(place)
+        if owned is None or owned.epoch != batch.epoch:
+            raise self._fenced(place)
+        self._commit(place, batch.next_offset, Mark(owned.epoch))
+        owned.committed, owned.forced = batch.next_offset, False
+
+    def seek(self, partition: int, offset: int) -> None:
+        place = TopicPartition(self._name, partition)
+        owned = self._owned.get(place)
+        if owned is None:
+            raise LogError(f'{self._topic} partition {partition} is not owned by this member of "{self.group}"')
+        self._go_on(place, owned, offset)
+
+    def close(self) -> None:
+        self._owned.clear()
+        try:
+            self._consumer.close(autocommit=False)
+        except errors.KafkaError as error:
+            logger.warning("left without saying so: %s", error, extra={"action": "left-unsaid"})
+
+    # -- rebalancing --------------------------------------------------------------------------------------------------
     def revoked(self, places: Sequence[TopicPartition]) -> None:
+        """These are no longer ours; what was fetched of them is dropped."""
         for place in places:
             self._fresh.discard(place)
             if self._owned.pop(place, None) is not None:
                 extra = {
                     "action": "partition-given-up",
-                    "topic": self._names[place.topic],
+                    "topic": self._topic,
                     "partition": place.partition,
                 }
                 logger.info("%s: gave up %s partition %d", self.group, place.topic, place.partition, extra=extra)
 
     def _take_over(self, place: TopicPartition) -> None:
         """Makes a partition ours: raises its epoch, asks the sink. What fails is tried again at the next poll."""
-        topic, partition = self._names[place.topic], place.partition
+        topic, partition = self._topic, place.partition
         try:
             found = marked(self._consumer.committed(place, metadata=True, timeout_ms=5000))
             first, end = self._ends(place)
@@ -195,7 +275,7 @@ class KafkaLogConsumer:
     def _ask_sink(self, place: TopicPartition, owned: _Owned, first: int, end: int) -> int:
         if self._resume is None:
             return owned.committed
-        topic = self._names[place.topic]
+        topic = self._topic
         position = Position(self.group, topic, place.partition, owned.epoch, owned.committed)
         answer = self._resume(position)
         if answer is None or owned.forced:
@@ -249,10 +329,10 @@ class KafkaLogConsumer:
             owned.handed = records[-1].offset + 1
             if not owned.waiting:
                 owned.handed = max(owned.handed, self._position(place))
-            batches.append(Batch(self._names[place.topic], place.partition, owned.epoch, records, owned.handed))
+            batches.append(Batch(self._topic, place.partition, owned.epoch, records, owned.handed))
         return batches
 
-    def _step_over(self) -> None:
+    def step_over(self) -> None:
         """Marks of transactions behind everything handled are no records: the group's offset goes past them."""
         for place, owned in self._owned.items():
             at = self._position(place)
@@ -281,7 +361,7 @@ class KafkaLogConsumer:
                 raise self._fenced(place) from None
             except errors.RebalanceInProgressError:
                 # Others join: this member has to take part, and keeps what it keeps.
-                self._fetch(0, 1)
+                self._inside()
                 if place not in self._owned and place not in self._fresh:
                     raise self._fenced(place) from None
             except errors.KafkaError as error:
@@ -292,25 +372,21 @@ class KafkaLogConsumer:
             time.sleep(0.02)
 
     def _fenced(self, place: TopicPartition) -> Fenced:
-        topic = self._names[place.topic]
+        topic = self._topic
         return Fenced(f'{topic} partition {place.partition}: another member of "{self.group}" owns it now')
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise LogError(f'this member of "{self.group}" is closed')
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     """Passes on what Kafka says of the partitions."""
 
-    def __init__(self, consumer: KafkaLogConsumer) -> None:
-        self._consumer = consumer
+    def __init__(self, member: Member) -> None:
+        self._member = member
 
     def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        self._consumer.assigned(assigned)
+        """Taken over at the next poll."""
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        self._consumer.revoked(revoked)
+        self._member.revoked(revoked)
 
     def on_partitions_lost(self, lost: Sequence[TopicPartition]) -> None:
-        self._consumer.revoked(lost)
+        self._member.revoked(lost)

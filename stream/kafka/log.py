@@ -16,7 +16,7 @@ from kafka.admin import KafkaAdminClient
 
 from stream.kafka import topics as declared
 from stream.kafka.clients import Clients
-from stream.kafka.consumer import KafkaLogConsumer, Mark, marked, to_commit
+from stream.kafka.consumer import KafkaLogConsumer, Mark, group_of, marked, to_commit
 from stream.kafka.ledger import Ledger
 from stream.kafka.letters import Letters, newest_first
 from stream.kafka.producing import Producing, Sent, check
@@ -98,7 +98,7 @@ class KafkaLog:
     # -- groups -------------------------------------------------------------------------------------------------------
     def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """partition -> offset the group goes on from; {} for a group that nobody has been in."""
-        name, found = self._name(topic), self._offsets(self._clients.name(group))
+        name, found = self._name(topic), self._offsets(self._clients.name(group_of(group, topic)))
         return {place.partition: one.offset for place, one in found.items() if place.topic == name and one.offset >= 0}
 
     def lag(self, group: str, topic: str) -> Mapping[int, int]:
@@ -108,7 +108,7 @@ class KafkaLog:
 
     def reset(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
         """See `Log`. A member that was killed counts as running until its session ends."""
-        ends, name = self.ends(topic), self._clients.name(group)
+        ends, name = self.ends(topic), self._clients.name(group_of(group, topic))
         for partition, offset in offsets.items():
             end = self._ends_of(self._place(topic, partition))[1]
             if not 0 <= offset <= end:

@@ -1,0 +1,201 @@
+"""The whole way on Kafka and Elasticsearch, log to searchable, beside Elasticsearch's own bulk rate for the same documents.
+
+    python infra/services.py run -- .venv/bin/python -m benchmarks.scaled [MENTIONS] [WORKERS ...]
+
+Needs RONZIO_TEST_KAFKA and RONZIO_TEST_ELASTICSEARCH, which `infra/services.py run` sets. For each number of workers: airline
+tweets are put into Kafka; then workers and the story teller run until everything is searchable and every story told. Then the
+documents as stored go into an index of their own with the same mapping, in bulks of a thousand from one process. Prints rates,
+their ratio, processor time a mention by process (Kafka and Elasticsearch too, where they run on this machine), and peak memory by
+quarter of the run. RONZIO_DATA names the data (default ../shared/data).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+from kafka.admin import KafkaAdminClient
+
+from benchmarks.whole_way import BATCH, Memory, airline_texts, enricher, items
+from enrichment import STORIES_GROUP, EnrichmentSettings, run_stories, run_worker
+from index import ElasticSettings, Index, open_index
+from index.elastic.client import Client, Operation, action
+from index.elastic.index import ElasticIndex
+from stream import RAW, SIGNATURES, KafkaSettings, Log, Record, open_log
+
+PARTITIONS = 8
+
+
+def places(prefix: str) -> tuple[KafkaSettings, ElasticSettings]:
+    kafka = tuple(os.environ["RONZIO_TEST_KAFKA"].split(","))
+    hosts = tuple(os.environ["RONZIO_TEST_ELASTICSEARCH"].split(","))
+    return (
+        KafkaSettings(servers=kafka, prefix=prefix, partitions=PARTITIONS),
+        ElasticSettings(hosts=hosts, prefix=prefix, timeout_s=120),
+    )
+
+
+def work(prefix: str, ready: Any, stop: Any) -> None:
+    kafka, elastic = places(prefix)
+    with closing(open_log(kafka)) as log, closing(open_index(elastic)) as index:
+        tagger = enricher()
+        ready.release()
+        run_worker(log, index, tagger, stop.is_set, batch=BATCH)
+
+
+def tell(prefix: str, ready: Any, stop: Any) -> None:
+    kafka, elastic = places(prefix)
+    with closing(open_log(kafka)) as log, closing(open_index(elastic)) as index:
+        ready.release()
+        run_stories(log, index, EnrichmentSettings(), stop.is_set)
+
+
+def append(log: Log, count: int) -> float:
+    """Seconds to put `count` items into the log."""
+    texts = airline_texts(Path(os.environ.get("RONZIO_DATA", "../shared/data")))
+    records = [Record(item.id.encode(), msgspec.json.encode(item)) for item in items(texts, count)]
+    begin = time.perf_counter()
+    for start in range(0, count, 5 * BATCH):
+        log.append(RAW, records[start : start + 5 * BATCH], account="import:airline")
+    return time.perf_counter() - begin
+
+
+def servers() -> dict[str, psutil.Process]:
+    """Kafka and Elasticsearch, where they run here."""
+    found = {}
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if "kafka.Kafka" in line:
+            found["Kafka"] = process
+        elif "org.elasticsearch.bootstrap.Elasticsearch" in line or "org.elasticsearch.server/" in line:
+            found["Elasticsearch"] = process
+    return found
+
+
+def seconds(processes: dict[str, psutil.Process]) -> dict[str, float]:
+    return {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
+
+
+def whole(prefix: str, count: int, workers: int) -> tuple[float, Memory, dict[str, float]]:
+    """Seconds from the start of the workers to everything searchable and told; memory; servers' processor time."""
+    context = multiprocessing.get_context("spawn")
+    ready, stop = context.Semaphore(0), context.Event()
+    kafka, elastic = places(prefix)
+    targets = {f"worker {n + 1}": work for n in range(workers)} | {"stories": tell}
+    processes: dict[str, BaseProcess] = {
+        name: context.Process(target=target, args=(prefix, ready, stop)) for name, target in targets.items()
+    }
+    with closing(open_log(kafka)) as log, closing(open_index(elastic)) as index:
+        assert isinstance(index, ElasticIndex)
+        index.layout.ready()
+        try:
+            begin = time.perf_counter()
+            for process in processes.values():
+                process.start()
+            for _ in processes:
+                ready.acquire()
+            began = time.perf_counter()
+            memory, around = Memory(processes), servers()
+            before = seconds(around)
+            wait(log, index, processes, memory, count)
+            took = time.perf_counter() - began
+            memory.spent = memory.busy()
+            spent = {name: value - before[name] for name, value in seconds(around).items()}
+            print(f"    ({began - begin:.1f} s until all were up: not counted)")
+        finally:
+            stop.set()
+            for process in processes.values():
+                process.join()
+    return took, memory, spent
+
+
+def wait(log: Log, index: Index, processes: dict[str, BaseProcess], memory: Memory, count: int) -> None:
+    while True:
+        handled = sum(tally.received for tally in index.books().values())
+        memory.look(handled / count)
+        if not all(process.is_alive() for process in processes.values()):
+            raise SystemExit("a process has ended by itself")
+        told = not any(log.lag(STORIES_GROUP, SIGNATURES).values())
+        if handled >= count and told and index.fresh()["behind"] == 0:
+            return
+        time.sleep(0.5)
+
+
+def bulk(prefix: str) -> tuple[float, int]:
+    """Seconds Elasticsearch takes for the documents as stored, and how many; reading them is not counted."""
+    _, elastic = places(prefix)
+    with closing(open_index(elastic)) as index:
+        assert isinstance(index, ElasticIndex)
+        name = f"{prefix}bare-g1"
+        client = Client(elastic)
+        body = {"settings": index.layout.settings(), "mappings": index.layout.mapping()}
+        client.call("PUT", f"/{name}", body)
+        batches = [
+            [Operation(action("index", name, one["id"]), msgspec.json.encode(one)) for one in batch]
+            for batch in index.scan({"match_all": {}}, batch=BATCH)
+        ]
+        begin = time.perf_counter()
+        for batch in batches:
+            assert all(outcome.done for outcome in client.bulk(batch))
+        client.call("POST", f"/{name}/_refresh")
+        took = time.perf_counter() - begin
+        client.close()
+    return took, sum(map(len, batches))
+
+
+@contextmanager
+def installation() -> Iterator[str]:
+    """A prefix of its own; what lies under it goes at the end."""
+    prefix = f"bench{uuid.uuid4().hex[:8]}."
+    try:
+        yield prefix
+    finally:
+        kafka, elastic = places(prefix)
+        admin = KafkaAdminClient(bootstrap_servers=list(kafka.servers))
+        admin.delete_topics([topic for topic in admin.list_topics() if topic.startswith(prefix)])
+        admin.close()
+        client = Client(elastic)
+        for index in client.call("GET", f"/{prefix}*", filter_path="*.settings.index.uuid"):
+            client.call("DELETE", f"/{index}")
+        client.call("DELETE", f"/_index_template/{prefix}mentions")
+        client.close()
+
+
+def main(count: int = 20_000, *workers: int) -> None:
+    for number in workers or (2,):
+        with installation() as prefix:
+            with closing(open_log(places(prefix)[0])) as log:
+                put = append(log, count)
+            took, memory, spent = whole(prefix, count, number)
+            bare, documents = bulk(prefix)
+        rate, floor = documents / took, documents / bare
+        print(f"{count:,} records, {documents:,} mentions, {number} worker(s) on {os.cpu_count()} cores")
+        print(f"  appending          {count / put:9,.0f} records a second")
+        print(f"  the whole way      {rate:9,.0f} mentions a second ({took:.1f} s)")
+        print(f"  Elasticsearch bulk {floor:9,.0f} mentions a second, one process")
+        print(f"  ratio              {rate / floor:9.2f}")
+        total = 0.0
+        for process, peaks in memory.peaks.items():
+            used = memory.spent[process]
+            total += used
+            print(
+                f"  {process:<18} {' / '.join(f'{peak:.0f}' for peak in peaks)} MB by quarter, "
+                f"{used / documents * 1e6:.0f} us a mention"
+            )
+        for name, used in spent.items():
+            print(f"  {name:<18} {used / documents * 1e6:.0f} us a mention")
+        print(f"  Ronzio together    {total / documents * 1e6:.0f} us a mention")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
