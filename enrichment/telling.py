@@ -19,7 +19,7 @@ import msgspec
 from enrichment.settings import EnrichmentSettings
 from enrichment.stories import Stories
 from index import Index, StoreUnavailable
-from stream import SIGNATURES, Batch, DeadLetter, Fenced, Log, LogUnavailable, Record, Signatures, utc_now
+from stream import SIGNATURES, Batch, DeadLetter, Fenced, Log, LogUnavailable, Record, Signatures, metrics, utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -38,17 +38,22 @@ def run_stories(log: Log, index: Index, settings: EnrichmentSettings, stop: Call
     with log.consumer(STORIES_GROUP, (SIGNATURES,)) as consumer:
         while not stop():
             for batch in consumer.poll(AT_ONCE, POLL):
+                metrics.RECEIVED.labels(batch.topic).inc(len(batch.records))
                 while not stop():
                     try:
                         teller.handle(batch)
                         consumer.commit(batch)
+                        metrics.HELD_UP.set(0)
                         break
                     except Fenced as error:
                         teller.forget()
+                        metrics.FENCED.labels(batch.topic).inc()
                         logger.info("another process has taken over: %s", error, extra={"action": "batch-dropped"})
                         break
                     except (LogUnavailable, StoreUnavailable) as error:
                         teller.forget()
+                        metrics.HELD_UP.set(1)
+                        metrics.RETRIED.inc()
                         extra = {"action": "waiting"}
                         logger.error("%s; nothing is lost; trying again every %.0f s", error, RETRY, extra=extra)
                         _sleep(RETRY, stop)
@@ -86,6 +91,7 @@ class _Teller:
             marks += told.signatures.values()
         if letters:
             self._log.bury(letters)
+            metrics.BURIED.labels(batch.topic).inc(len(letters))
         stories = self._stories.assign(ids, marks)
         repeats = {id: story for id, story in zip(ids, stories, strict=True) if story != id}
         if repeats:

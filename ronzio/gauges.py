@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import shutil
 import threading
 from typing import TYPE_CHECKING, Final
 
 from ronzio.context import opened_index, opened_log
+from ronzio.metrics import existing
 from ronzio.status import GROUP
-from stream import TOPICS, metrics
+from stream import EDITS, RAW, SIGNATURES, TOPICS, metrics
 
 if TYPE_CHECKING:
     from index import Index
@@ -20,19 +22,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EVERY: Final = 15.0  # seconds; as often as Prometheus usually asks
+DEAD_EVERY: Final = 4  # measurements: they have to be read to be counted
+STORIES_GROUP: Final = "stories"  # as in enrichment, which the indexer need not load
+GROUPS: Final = ((GROUP, RAW), (GROUP, EDITS), (STORIES_GROUP, SIGNATURES))
 MOST_DEAD: Final = 10_000  # are counted
 
 
-def measure(log: Log, index: Index, settings: RonzioSettings) -> None:
-    """Sets every gauge once."""
-    for topic in TOPICS:
-        metrics.LAG.labels(GROUP, topic).set(sum(log.lag(GROUP, topic).values()))
+def measure(log: Log, index: Index, settings: RonzioSettings, *, dead: bool = True) -> None:
+    """Sets every gauge once; those of the dead letters only if `dead`."""
+    for group, topic in GROUPS:
+        metrics.LAG.labels(group, topic).set(sum(log.lag(group, topic).values()))
+    for topic in TOPICS if dead else ():
         metrics.DEAD.labels(topic).set(len(log.dead(topic, limit=MOST_DEAD)))
     fresh = index.fresh()
     metrics.DOCUMENTS.set(fresh["documents"])
     metrics.SEARCHABLE.set(fresh["searchable"])
     metrics.BEHIND.set(fresh["behind"])
-    disk = shutil.disk_usage(settings.data_dir)
+    disk = shutil.disk_usage(existing(settings.data_dir))
     metrics.DISK_FREE.set(disk.free)
     metrics.DISK_SIZE.set(disk.total)
 
@@ -44,9 +50,10 @@ def start(settings: RonzioSettings, stop: Stop) -> threading.Thread:
         while settings.metrics.port and not stop.wait(0):
             try:
                 with opened_log(settings) as log, opened_index(settings) as index:
-                    while not stop.wait(0):
-                        measure(log, index, settings)
-                        stop.wait(EVERY)
+                    for turn in itertools.count():
+                        measure(log, index, settings, dead=turn % DEAD_EVERY == 0)
+                        if stop.wait(EVERY):
+                            return
             except Exception:
                 # What cannot be measured now must not end the indexer; the next round tries again.
                 logger.exception("measuring failed; next try in %.0f s", EVERY, extra={"action": "measuring-failed"})

@@ -73,7 +73,7 @@ def _held(records: Records, name: str, stop: Stop, ttl: float, renew: float) -> 
         yield None
         return
     logger.info("this process has the lease %s", name, extra={"action": "lease-taken", "lease": name})
-    inner = Stop()
+    inner = Stop(within=stop)
     stop.on_stop(inner.set)
     done = threading.Event()
     keeper = _Keeper(records, name, version, ttl, renew, inner, done)

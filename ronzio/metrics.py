@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Each process serves at [metrics] port plus its place here.
-PLACES: Final = ("indexer", "worker", "crawler", "alerts", "dashboard")
+PLACES: Final = ("indexer", "worker", "crawler", "alerts", "dashboard", "stories")
 ROOM: Final = 200_000_000  # bytes; with less the process is not ready
 ASLEEP: Final = 120.0  # seconds without a sign of work
 KEPT: Final = 5.0  # seconds an answer of /readyz is used again
@@ -134,7 +134,7 @@ def checks(process: str, settings: RonzioSettings, stop: Stop) -> dict[str, Chec
 
     def store() -> str:
         with opened_index(settings) as index:
-            index.fresh()
+            index.records.version()
         return ""
 
     def log() -> str:
@@ -143,16 +143,21 @@ def checks(process: str, settings: RonzioSettings, stop: Stop) -> dict[str, Chec
         return ""
 
     found: dict[str, Check] = {"disk": lambda: _room(settings.data_dir), "store": store}
-    if process in ("worker", "crawler"):
+    if process in ("worker", "stories", "crawler"):
         found |= {"log": log, "flow": _flow}
-    if process in ("worker", "indexer", "alerts"):
+    if process in ("worker", "stories", "indexer", "alerts"):
         found["work"] = lambda: _awake(stop)
     return found
 
 
 def _room(folder: Path) -> str:
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(existing(folder)).free
     return "" if free >= ROOM else f"{free // 1_000_000} MB are left in {folder}"
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or what it will be made in: with services elsewhere nothing need be kept here."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
 
 
 def _flow() -> str:

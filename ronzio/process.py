@@ -74,13 +74,16 @@ def configure_logging(name: str, data_dir: Path, *, json_lines: bool = False) ->
 class Stop:
     """True once this process is asked to end. `on_stop` functions are called from the thread that noticed."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: Stop | None = None) -> None:
+        self._within = within  # whoever asks this one, asks that one too
         self._event = threading.Event()
         self._hooks: list[Callable[[], object]] = []
         self.asked_at = time.monotonic()  # work asks all the time: a sign that it goes on
 
     def __call__(self) -> bool:
         self.asked_at = time.monotonic()
+        if self._within is not None:
+            self._within.asked_at = self.asked_at
         return self._event.is_set()
 
     def wait(self, seconds: float) -> bool:

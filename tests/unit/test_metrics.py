@@ -92,10 +92,10 @@ def test_a_check_that_breaks_is_an_answer() -> None:
 def test_what_the_worker_does_is_counted(settings: RonzioSettings, server: Server) -> None:
     now = utc_now()
     good = Item(
-        id="m1", source="feed:a", channel="news", url="https://a.example/1", title="Aurora", text="Aurora va bene",
+        id="a" * 32, source="feed:a", channel="news", url="https://a.example/1", title="Aurora", text="Aurora va bene",
         fetched_at=now - timedelta(seconds=3), published_at=now - timedelta(minutes=4),
     )  # fmt: skip
-    other = msgspec.structs.replace(good, id="m2", title="Altro", text="Niente di noi")
+    other = msgspec.structs.replace(good, id="b" * 32, title="Altro", text="Niente di noi")
     values = [msgspec.json.encode(good), msgspec.json.encode(other), b"not json"]
     before = scraped(server.port)
     with opened_log(settings) as log, opened_index(settings) as index:
