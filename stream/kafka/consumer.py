@@ -27,7 +27,7 @@ from stream.log import Batch, Fenced, LogError, LogUnavailable, Position, Resume
 
 logger = logging.getLogger(__name__)
 
-AHEAD: Final = 2000  # records fetched at once: of one partition after the other, so that each has its turn soon
+AHEAD: Final = 8  # times as many records are fetched as asked for: whole batches of each partition, each has its turn soon
 SLICE: Final = 0.1  # seconds a poll of Kafka waits, so that a sharing out goes on meanwhile
 SHARING: Final = 3.0  # seconds to wait for the others in a sharing out
 ATTEND: Final = 1.0  # seconds after which every topic gets such a slice, whatever the others bring
@@ -203,7 +203,7 @@ class Member:
             return []
         waiting = sum(len(one.waiting) for one in self._owned.values())
         wait_ms = 1 if waiting else max(1, int(timeout * 1000))
-        self._fetch(wait_ms, max(max_records, AHEAD) if waiting < max_records else 1)
+        self._fetch(wait_ms, AHEAD * max_records if waiting < max_records else 1)
         # Asked, not told by the listener alone: a poll that ends in the middle of a sharing out passes it over.
         held = set(self._consumer.assignment())
         self.revoked([place for place in self._owned if place not in held])
