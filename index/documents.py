@@ -49,7 +49,8 @@ class Documents:
         self.pool.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """A transaction. Raises StoreFull."""
         try:
             with self.pool.connection() as connection, transaction(connection):
                 yield connection
@@ -59,7 +60,7 @@ class Documents:
     # -- positions ----------------------------------------------------------------------------------------------------
     def resume(self, position: Position) -> int | None:
         """See `Index.resume`. Raises Fenced, StoreFull."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             return tables.take_over(connection, position)
 
     def positions(self) -> Sequence[Position]:
@@ -80,7 +81,7 @@ class Documents:
         ready = []
         for mention in map(normal, mentions):
             ready.append(_New(mention, encode(mention), people.author_key(mention.author)))
-        with self._writing() as connection:
+        with self.writing() as connection:
             if position is not None:
                 tables.advance(connection, position)
             outcomes = self._store(connection, ready)
@@ -123,7 +124,7 @@ class Documents:
 
     def delete(self, ids: Sequence[str]) -> int:
         """See `Index.delete`. All or nothing. Raises StoreFull."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             return tables.remove(connection, ids)
 
     def retain(self, before: datetime) -> int:
@@ -131,7 +132,7 @@ class Documents:
         limit = sort_key(before, "0" * 20)
         total, last = 0, 0
         while True:
-            with self._writing() as connection:
+            with self.writing() as connection:
                 rows = connection.execute(
                     "SELECT seq, id, at FROM docs WHERE seq>? ORDER BY seq LIMIT ?", (last, RETAIN_CHUNK)
                 ).fetchall()
@@ -145,7 +146,7 @@ class Documents:
         """See `Index.edit`. Raises BadEdit, Fenced, StoreFull; then nothing of the call is stored."""
         for edit in edits:
             checked(edit)
-        with self._writing() as connection:
+        with self.writing() as connection:
             if position is not None:
                 tables.advance(connection, position)
             for edit in edits:
@@ -171,7 +172,7 @@ class Documents:
 
     def assign(self, stories: Mapping[str, str]) -> None:
         """See `Index.assign`. All or nothing. Raises StoreFull."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             rows = list(tables.among(connection, "SELECT id, body, machine FROM docs WHERE id IN", list(stories)))
             told = [
                 (id, _told(body, stories[id]), machine and _told(machine, stories[id])) for id, body, machine in rows

@@ -41,7 +41,7 @@ class EmbeddedIndex:
 
     def __init__(self, directory: Path, now: Callable[[], datetime] = utc_now) -> None:
         self._now = now
-        self._documents = Documents(directory / "documents.db")
+        self.documents = Documents(directory / "documents.db")
         self.records = self._records = SqliteRecords(directory / "records.db")
         self._generations = Generations(directory / "view")
         self._reader = Reader(self._generations)
@@ -49,7 +49,7 @@ class EmbeddedIndex:
 
     # -- writing ------------------------------------------------------------------------------------------------------
     def resume(self, position: Position) -> int | None:
-        return self._documents.resume(position)
+        return self.documents.resume(position)
 
     def write(
         self,
@@ -58,34 +58,34 @@ class EmbeddedIndex:
         tallies: Mapping[str, Tally] | None = None,
         position: Position | None = None,
     ) -> Written:
-        return Written(self._documents.write(mentions, tallies, position))
+        return Written(self.documents.write(mentions, tallies, position))
 
     def edit(self, edits: Sequence[Edit], *, position: Position | None = None) -> None:
-        self._documents.edit(edits, position)
+        self.documents.edit(edits, position)
 
     def assign(self, stories: Mapping[str, str]) -> None:
-        self._documents.assign(stories)
+        self.documents.assign(stories)
 
     def delete(self, ids: Sequence[str]) -> int:
-        return self._documents.delete(ids)
+        return self.documents.delete(ids)
 
     def retain(self, before: datetime) -> int:
-        return self._documents.retain(before)
+        return self.documents.retain(before)
 
     # -- reading ------------------------------------------------------------------------------------------------------
     def search(self, body: Json) -> Json:
-        return Search(self._searcher(), self._documents, self._now()).answer(body)
+        return Search(self._searcher(), self.documents, self._now()).answer(body)
 
     def count(self, query: Json) -> int:
-        return Search(self._searcher(), self._documents, self._now()).count(query)
+        return Search(self._searcher(), self.documents, self._now()).count(query)
 
     def get(self, ids: Sequence[str]) -> list[Json]:
-        return self._documents.get(ids)
+        return self.documents.get(ids)
 
     def scan(self, query: Json, *, batch: int = 1000) -> Iterator[list[Json]]:
         """One state of the view from beginning to end, whatever is written meanwhile."""
         searcher, now = self._searcher(), self._now()
-        search = Search(searcher, self._documents, now)
+        search = Search(searcher, self.documents, now)
         wanted = Translator(now).query(query)
         last: int | None = None
         seen: set[tuple[int, int]] = set()  # the hits with the sort key `last`: two mentions can share one
@@ -102,19 +102,19 @@ class EmbeddedIndex:
                 yield bodies
 
     def recent(self, limit: int) -> Iterator[Json]:
-        return self._documents.recent(limit)
+        return self.documents.recent(limit)
 
     def books(self) -> Mapping[str, Tally]:
-        return self._documents.books()
+        return self.documents.books()
 
     def positions(self) -> Sequence[Position]:
-        return self._documents.positions()
+        return self.documents.positions()
 
     def fresh(self) -> Json:
         """With "refused": mentions the view cannot take, named in the indexer's log."""
         searcher = self._searcher()
         applied = progress(searcher)
-        with self._documents.pool.connection() as connection:
+        with self.documents.pool.connection() as connection:
             total, refused = tables.total(connection), tables.refused(connection)
             behind = tables.changed_after(connection, applied, BEHIND_COUNTED)
             gone = tables.gone_after(connection, applied, BEHIND_COUNTED)
@@ -128,12 +128,12 @@ class EmbeddedIndex:
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Raises StoreFull."""
         try:
-            return rebuild(self._documents, self._generations, progress)
+            return rebuild(self.documents, self._generations, progress)
         except NoRoom as error:
             raise StoreFull(str(error)) from error
 
     def close(self) -> None:
-        self._documents.close()
+        self.documents.close()
         self._records.close()
 
     def _searcher(self) -> Any:

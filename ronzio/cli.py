@@ -28,6 +28,7 @@ COMMANDS: dict[str, _Entry] = {
     "erase": _Entry("erase", "Erase everything an author wrote, for good."),
     "rebuild": _Entry("rebuild", "Make the searchable view anew from the documents."),
     "crawler": _Entry("processes", "The process that fetches the sources.", hidden=True),
+    "migrate": _Entry("migrate", "Move an installation to Kafka and Elasticsearch, or back."),
     "worker": _Entry("processes", "The process that tags mentions.", hidden=True),
     "stories": _Entry("processes", "The process that tells copies of one text apart.", hidden=True),
     "indexer": _Entry("processes", "The process that makes documents searchable.", hidden=True),

@@ -48,6 +48,10 @@ class EmbeddedLog:
         """See `Log`."""
         return self._file(topic).accounts()
 
+    def credit(self, topic: str, account: str, count: int) -> None:
+        """See `Log`."""
+        self._file(topic).credit(account, count)
+
     def consumer(self, group: str, topics: Sequence[str], *, resume: Resume | None = None) -> EmbeddedConsumer:
         """See `Log`. A member that neither polls nor commits for `lease` seconds loses its partitions to the others."""
         consumer = EmbeddedConsumer(self._groups, group, {topic: self._file(topic) for topic in topics}, resume)

@@ -142,6 +142,10 @@ class Log(Protocol):
         """Records ever appended, by account. What 'fetched' means in the books."""
         ...
 
+    def credit(self, topic: str, account: str, count: int) -> None:
+        """Adds to an account without appending: for moving house."""
+        ...
+
     def consumer(self, group: str, topics: Sequence[str], *, resume: Resume | None = None) -> Consumer: ...
 
     def ends(self, topic: str) -> Mapping[int, tuple[int, int]]:

@@ -142,6 +142,11 @@ class TopicFile:
         """partition -> (first offset kept, next offset to be given out)."""
         return {p: (first, end) for p, first, end in self.db.execute("SELECT partition, first, next FROM part")}
 
+    def credit(self, account: str, count: int) -> None:
+        """Adds to an account without records."""
+        with writing(self.db):
+            self.insert([], {account: count})
+
     def accounts(self) -> dict[str, int]:
         """account -> records ever appended."""
         return dict(self.db.execute("SELECT name, records FROM account"))

@@ -16,6 +16,7 @@ import msgspec
 
 from index.elastic.client import Client, Operation, Outcome, action
 from index.elastic.layout import Layout
+from index.store import IndexFailure
 from stream import Edit, Mention
 
 GET_AT_ONCE = 2000
@@ -77,7 +78,9 @@ class Directory:
 
     def create(self, entries: Mapping[str, Entry]) -> dict[str, Outcome]:
         """Adds those that are not there; status 409 for those that are."""
-        operations = [Operation(action("create", self._index, id), _encoded(entry)) for id, entry in entries.items()]
+        operations = [
+            Operation(action("create", self._index, id), _encoded(id, entry)) for id, entry in entries.items()
+        ]
         return dict(zip(entries, self._client.bulk(operations), strict=True))
 
     def change(self, changes: Mapping[str, tuple[Entry, tuple[int, int]]]) -> dict[str, Outcome]:
@@ -88,8 +91,22 @@ class Directory:
                 line = action("create", self._index, id)
             else:
                 line = action("index", self._index, id, if_seq_no=number, if_primary_term=term)
-            operations.append(Operation(line, _encoded(entry)))
+            operations.append(Operation(line, _encoded(id, entry)))
         return dict(zip(changes, self._client.bulk(operations), strict=True))
+
+    def put(self, entries: Mapping[str, Entry]) -> None:
+        """Puts entries over what is there, whatever it is: for moving house only. Raises StoreUnavailable, IndexFailure."""
+        operations = [Operation(action("index", self._index, id), _encoded(id, entry)) for id, entry in entries.items()]
+        for id, outcome in zip(entries, self._client.bulk(operations), strict=True):
+            if not outcome.done:
+                raise IndexFailure(f"the directory refuses mention {id}: {outcome.reason}")
+
+    def ids_after(self, after: str, most: int) -> list[str]:
+        """The next ids in order, as of the last refresh."""
+        body: dict[str, Any] = {"size": most, "sort": [{"id": "asc"}], "_source": False, "query": {"match_all": {}}}
+        if after:
+            body["search_after"] = [after]
+        return [hit["_id"] for hit in self.search(body)["hits"]["hits"]]
 
     def refresh(self) -> None:
         """Makes everything written so far searchable."""
@@ -112,8 +129,8 @@ def _read(document: dict[str, Any]) -> Read:
     return Read(entry, (document["_seq_no"], document["_primary_term"]))
 
 
-def _encoded(entry: Entry) -> bytes:
-    document: dict[str, Any] = {"live": entry.live, "written": entry.stamp, "body": entry}
+def _encoded(id: str, entry: Entry) -> bytes:
+    document: dict[str, Any] = {"id": id, "live": entry.live, "written": entry.stamp, "body": entry}
     if entry.at:
         document["at"] = entry.at
     if entry.author is not None:

@@ -19,7 +19,7 @@ from index.elastic.records import ElasticRecords
 from index.elastic.retention import retain
 from index.elastic.search import Search
 from index.elastic.settings import ElasticSettings
-from index.elastic.writing import Writer
+from index.elastic.writing import Show, Writer
 from index.store import Json, Records, Tally, Written
 from stream import Edit, Mention, Position, utc_now
 
@@ -123,6 +123,15 @@ class ElasticIndex:
         searchable = self._search().count({"match_all": {}})
         behind, outdated = max(0, documents - searchable), len(self.layout.outdated())
         return {"documents": documents, "searchable": searchable, "behind": behind, "refused": 0, "outdated": outdated}
+
+    # -- moving -------------------------------------------------------------------------------------------------------
+    def stamp(self) -> int:
+        """A version above all given out by this process."""
+        return self._writer.stamp()
+
+    def show(self, shows: Mapping[str, Show]) -> None:
+        """Puts mentions on show, as `index.moving` brings them. Raises Refused."""
+        self._writer.show(shows)
 
     # -- upkeep -------------------------------------------------------------------------------------------------------
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:

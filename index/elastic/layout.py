@@ -68,6 +68,7 @@ def mentions_mapping() -> Json:
 DIRECTORY_MAPPING: Final[Json] = {
     "dynamic": "strict",
     "properties": {
+        "id": {"type": "keyword"},  # for going through all of them in order
         "live": {"type": "boolean"},
         "author": {"type": "long"},  # see people.author_key: erasing an author finds all mentions by it
         "at": {"type": "long"},  # sort_key, for retention

@@ -93,7 +93,7 @@ class Writer:
         fresh: dict[str, Entry] = {}
         for id, new in some.items():
             if id not in known:
-                fresh[id] = self._entry(new, Entry(born=born, born_offset=offset), self._stamp())
+                fresh[id] = self._entry(new, Entry(born=born, born_offset=offset), self.stamp())
         shows: dict[str, Show] = {}
         finals: dict[str, Mention] = {}
         slices: dict[str, str] = {}
@@ -112,11 +112,11 @@ class Writer:
             slices[id] = entry.slice
             if entry.erased or new.author in self._positions.banned:
                 told[id] = "erased"
-                return Entry(erased=True, stamp=self._stamp(entry.stamp)) if mine and not entry.erased else None
+                return Entry(erased=True, stamp=self.stamp(entry.stamp)) if mine and not entry.erased else None
             if not entry.live:
                 told[id] = "indexed"
                 kept = Entry(born=born, born_offset=offset, edits=entry.edits)
-                return self._entry(new, kept, self._stamp(entry.stamp))
+                return self._entry(new, kept, self.stamp(entry.stamp))
             told[id] = "indexed" if mine else "duplicate"
             if entry.source != new.mention.source:
                 return None
@@ -124,12 +124,12 @@ class Writer:
                 # Is it on show? The cut may have come in between. From now on this batch is the one that brought it.
                 return msgspec.structs.replace(entry, born_offset=offset) if mine else None
             finals[id] = self._dated_as_before(new.mention, entry)
-            return self._entry(New(finals[id], new.author), entry, self._stamp(entry.stamp))
+            return self._entry(New(finals[id], new.author), entry, self.stamp(entry.stamp))
 
         for id, entry in self._change(list(known), meets).items():
             mention = _shown(finals.get(id, some[id].mention), entry) if entry.live else None
             shows[id] = Show(entry.slice or slices[id], entry.stamp, mention)
-        self._show(shows)
+        self.show(shows)
         return told
 
     def _entry(self, new: New, kept: Entry, stamp: int) -> Entry:
@@ -175,12 +175,12 @@ class Writer:
                 plain[id] = entry.slice
                 return None
             machine = msgspec.structs.replace(entry.machine, story=stories[id])
-            return msgspec.structs.replace(entry, machine=machine, stamp=self._stamp(entry.stamp))
+            return msgspec.structs.replace(entry, machine=machine, stamp=self.stamp(entry.stamp))
 
         plain: dict[str, str] = {}
         for id, entry in self._change(list(stories), meets).items():
             assert entry.machine is not None
-            self._show({id: Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))})
+            self.show({id: Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))})
         for _ in range(TRIES):
             if not plain:
                 return
@@ -234,14 +234,14 @@ class Writer:
                 if machine is None or machine.digest != entry.digest:  # changed since
                     machine = self._on_show(entry.slice, [id]).get(id)
             return msgspec.structs.replace(
-                entry, edits=entry.edits + more, machine=machine, stamp=self._stamp(entry.stamp)
+                entry, edits=entry.edits + more, machine=machine, stamp=self.stamp(entry.stamp)
             )
 
         shows = {}
         for id, entry in self._change(list(by_mention), meets).items():
             if entry.live and entry.machine is not None:
                 shows[id] = Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))
-        self._show(shows)
+        self.show(shows)
 
     def _machines(self, ids: Sequence[str]) -> dict[str, Mention]:
         """The mentions as tagged, of those that no human has changed. Waits for one that somebody is just writing, or that a
@@ -270,11 +270,11 @@ class Writer:
 
         def meets(id: str, read: Read) -> Entry | None:
             slices[id] = read.entry.slice
-            return None if read.entry.erased else Entry(erased=True, stamp=self._stamp(read.entry.stamp))
+            return None if read.entry.erased else Entry(erased=True, stamp=self.stamp(read.entry.stamp))
 
         slices: dict[str, str] = {}
         changed = self._change(list(dict.fromkeys(ids)), meets)
-        self._show({id: Show(slices[id], entry.stamp, None) for id, entry in changed.items()})
+        self.show({id: Show(slices[id], entry.stamp, None) for id, entry in changed.items()})
 
     def _erase_author(self, author: str) -> None:
         """All mentions by the author go: the list of erased authors first, so that none comes in behind the search."""
@@ -297,11 +297,11 @@ class Writer:
 
         def meets(id: str, read: Read) -> Entry | None:
             slices[id] = read.entry.slice
-            gone = Entry(stamp=self._stamp(read.entry.stamp), edits=read.entry.edits)
+            gone = Entry(stamp=self.stamp(read.entry.stamp), edits=read.entry.edits)
             return gone if read.entry.live else None
 
         changed = self._change(list(dict.fromkeys(ids)), meets)
-        self._show({id: Show(slices[id], entry.stamp, None) for id, entry in changed.items()})
+        self.show({id: Show(slices[id], entry.stamp, None) for id, entry in changed.items()})
         return len(changed)
 
     # -- how ----------------------------------------------------------------------------------------------------------
@@ -326,7 +326,7 @@ class Writer:
                     raise IndexFailure(f"the directory refuses mention {id}: {outcome.reason}")
         raise IndexFailure(f"{len(left)} mentions are being changed by others all the time, such as {left[0]}")
 
-    def _show(self, shows: Mapping[str, Show]) -> None:
+    def show(self, shows: Mapping[str, Show]) -> None:
         """Writes mentions as shown under their versions; one that meets a newer version looks the entry up again.
         Raises Refused for documents that do not fit the mapping."""
         refused: dict[str, str] = {}
@@ -373,7 +373,7 @@ class Writer:
 
     def _take_back(self, ids: Sequence[str]) -> None:
         def meets(id: str, read: Read) -> Entry | None:
-            return Entry(stamp=self._stamp(read.entry.stamp), edits=read.entry.edits) if read.entry.live else None
+            return Entry(stamp=self.stamp(read.entry.stamp), edits=read.entry.edits) if read.entry.live else None
 
         self._change(ids, meets)
 
@@ -384,7 +384,8 @@ class Writer:
         found = [document for document in answer["docs"] if document.get("found")]
         return {document["_id"]: msgspec.convert(document["_source"], Mention) for document in found}
 
-    def _stamp(self, before: int = 0) -> int:
+    def stamp(self, before: int = 0) -> int:
+        """A version above `before` and above all this writer has given out."""
         self._last_stamp = max(stamp_after(before), self._last_stamp + 1)
         return self._last_stamp
 

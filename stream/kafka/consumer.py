@@ -27,7 +27,9 @@ from stream.log import Batch, Fenced, LogError, LogUnavailable, Position, Resume
 
 logger = logging.getLogger(__name__)
 
-AHEAD: Final = 8  # times as many records are fetched as asked for: whole batches of each partition, each has its turn soon
+AHEAD: Final = (
+    8  # times as many records are fetched as asked for: whole batches of each partition, each has its turn soon
+)
 SLICE: Final = 0.1  # seconds a poll of Kafka waits, so that a sharing out goes on meanwhile
 SHARING: Final = 3.0  # seconds to wait for the others in a sharing out
 ATTEND: Final = 1.0  # seconds after which every topic gets such a slice, whatever the others bring

@@ -70,6 +70,12 @@ class KafkaLog:
         self._name(topic)
         return self._ledgers[topic].totals()
 
+    def credit(self, topic: str, account: str, count: int) -> None:
+        """See `Log`."""
+        self._name(topic)
+        self._producing.lone(self._ledgers[topic].credit(account, count))
+        self._ledgers[topic].credited(account, count)
+
     # -- reading ------------------------------------------------------------------------------------------------------
     def consumer(self, group: str, topics: Sequence[str], *, resume: Resume | None = None) -> KafkaLogConsumer:
         """See `Log`."""

@@ -98,7 +98,7 @@ class Cut(Exception):
 
 CUTS = {
     "before the entries": (Directory, "create"),
-    "after the entries": (Writer, "_show"),
+    "after the entries": (Writer, "show"),
     "before the position": (Positions, "advance"),
 }
 
@@ -131,14 +131,14 @@ def test_a_batch_that_was_cut_off_counts_once(stores: Stores, where: str, monkey
 
 def test_an_author_erased_in_the_middle_of_a_write_stays_away(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = elastic(stores), elastic(stores)
-    show = Writer._show
+    show = Writer.show
 
     def erased_meanwhile(self: Writer, shows: Any) -> None:
         monkeypatch.undo()
         two.edit([erase_author("Maria Rossi")])
         show(self, shows)
 
-    monkeypatch.setattr(Writer, "_show", erased_meanwhile)
+    monkeypatch.setattr(Writer, "show", erased_meanwhile)
     assert one.write([mention(1), mention(2, author="Luigi")]).outcomes == ["erased", "indexed"]
     assert found(settled(one), ALL) == ids([2])
     assert one.books() == {"feed:one": Tally(indexed=1, erased=1)}
