@@ -13,11 +13,11 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, ProcessCollector, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 
 from ronzio.context import opened_index, opened_log
 from stream import RAW, metrics
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 # Each process serves at [metrics] port plus its place here.
 PLACES: Final = ("indexer", "worker", "crawler", "alerts", "dashboard", "stories")
+MEASURING: Final = "indexer"  # it runs ronzio.gauges
 ROOM: Final = 200_000_000  # bytes; with less the process is not ready
 ASLEEP: Final = 120.0  # seconds without a sign of work
 KEPT: Final = 5.0  # seconds an answer of /readyz is used again
@@ -45,7 +46,16 @@ ProcessCollector(registry=metrics.REGISTRY)
 class Server:
     """Serves until closed. `checks` are asked by name for /readyz, from the server's own threads."""
 
-    def __init__(self, host: str, port: int, checks: Mapping[str, Check], kept: float = KEPT) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        checks: Mapping[str, Check],
+        *,
+        registries: Sequence[CollectorRegistry] = (metrics.REGISTRY,),
+        kept: float = KEPT,
+    ) -> None:
+        self._registries = registries
         self._checks = checks
         self._kept = kept
         self._answer: tuple[float, dict[str, str]] = (float("-inf"), {})
@@ -64,7 +74,7 @@ class Server:
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, content type and body."""
         if path == "/metrics":
-            return 200, CONTENT_TYPE_LATEST, generate_latest(metrics.REGISTRY)
+            return 200, CONTENT_TYPE_LATEST, b"".join(map(generate_latest, self._registries))
         if path == "/healthz":
             return 200, "text/plain; charset=utf-8", b"ok\n"
         if path == "/readyz":
@@ -115,8 +125,9 @@ def served(process: str, settings: RonzioSettings, stop: Stop) -> Iterator[Serve
         return
     metrics.BUILD.labels(process, version("ronzio")).set(1)
     port = place.port + PLACES.index(process)
+    registries = (metrics.REGISTRY, metrics.MEASURED) if process == MEASURING else (metrics.REGISTRY,)
     try:
-        server = Server(place.host, port, checks(process, settings, stop))
+        server = Server(place.host, port, checks(process, settings, stop), registries=registries)
     except OSError as error:
         extra = {"action": "metrics-off"}
         logger.error("metrics are not served at %s:%d: %s", place.host, port, error, extra=extra)

@@ -10,24 +10,27 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from stream.log import TOPICS
 from stream.nouns import Mention
 
-REGISTRY: Final = CollectorRegistry()
+REGISTRY: Final = CollectorRegistry()  # what every process counts
+MEASURED: Final = CollectorRegistry()  # what one process measures for all: a zero elsewhere would be a lie
 SAMPLE: Final = 8  # mentions of a batch whose age is looked at
 KINDS: Final = frozenset({"feed", "site", "file", "import"})
 _DELAYS: Final = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
 _SPANS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 def _counter(name: str, meaning: str, *labels: str) -> Counter:
     return Counter(f"ronzio_{name}", meaning, labels, registry=REGISTRY)
 
 
-def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
-    return Gauge(f"ronzio_{name}", meaning, labels, registry=REGISTRY)
+def _gauge(name: str, meaning: str, *labels: str, registry: CollectorRegistry = REGISTRY) -> Gauge:
+    return Gauge(f"ronzio_{name}", meaning, labels, registry=registry)
 
 
 def _histogram(name: str, meaning: str, buckets: Sequence[float], *labels: str) -> Histogram:
@@ -64,13 +67,13 @@ INCIDENTS: Final = _counter("incidents_total", "What happened to incidents", "ev
 MAILS: Final = _counter("mails_total", "Tries to send a mail, by what came of them", "outcome")
 
 # -- measured now and then, by the indexer ----------------------------------------------------------------------------
-LAG: Final = _gauge("consumer_lag_records", "Records a group has still to handle", "group", "topic")
-DOCUMENTS: Final = _gauge("documents", "Mentions in the store")
-SEARCHABLE: Final = _gauge("documents_searchable", "Mentions that can be searched")
-BEHIND: Final = _gauge("documents_behind", "Changes that cannot be searched yet")
-DEAD: Final = _gauge("dead_letters_waiting", "Dead letters that wait to be looked at", "topic")
-DISK_FREE: Final = _gauge("disk_free_bytes", "Room where the data lies")
-DISK_SIZE: Final = _gauge("disk_size_bytes", "Size of the disk where the data lies")
+LAG: Final = _gauge("consumer_lag_records", "Records a group has still to handle", "group", "topic", registry=MEASURED)
+DOCUMENTS: Final = _gauge("documents", "Mentions in the store", registry=MEASURED)
+SEARCHABLE: Final = _gauge("documents_searchable", "Mentions that can be searched", registry=MEASURED)
+BEHIND: Final = _gauge("documents_behind", "Changes that cannot be searched yet", registry=MEASURED)
+DEAD: Final = _gauge("dead_letters_waiting", "Dead letters that wait to be looked at", "topic", registry=MEASURED)
+DISK_FREE: Final = _gauge("disk_free_bytes", "Room where the data lies", registry=MEASURED)
+DISK_SIZE: Final = _gauge("disk_size_bytes", "Size of the disk where the data lies", registry=MEASURED)
 RETAINED: Final = _counter("retention_dropped_total", "What was dropped because of its age", "what")
 RETENTION_FAILED: Final = _counter("retention_failures_total", "Times that dropping old data failed")
 

@@ -26,6 +26,7 @@ from ronzio.process import JsonLines, Stop, configure_logging
 from ronzio.settings import RonzioSettings, SettingsError, build
 from stream import EDITS, RAW, Item, Mention, Record, metrics, utc_now
 
+BOTH = (metrics.REGISTRY, metrics.MEASURED)
 BRANDS = [{"name": "Aurora", "role": "own"}]
 
 
@@ -37,7 +38,7 @@ def settings(tmp_path: Path) -> RonzioSettings:
 @pytest.fixture
 def server() -> Iterator[Server]:
     said = {"good": "", "bad": ""}
-    server = Server("127.0.0.1", 0, {name: lambda name=name: said[name] for name in said}, kept=0)  # type: ignore[misc]
+    server = Server("127.0.0.1", 0, {name: lambda name=name: said[name] for name in said}, kept=0, registries=BOTH)  # type: ignore[misc]
     server.said = said  # type: ignore[attr-defined]
     yield server
     server.close()
@@ -165,10 +166,11 @@ def test_each_process_has_its_own_port(settings: RonzioSettings, monkeypatch: py
     assert set(PLACES) == set(PROCESSES)
     monkeypatch.setenv("RONZIO_METRICS_PORT", str(free_port()))
     found = build({"data_dir": str(settings.data_dir), "brands": BRANDS}, "test")
-    for process in ("worker", "dashboard"):
+    for process in ("indexer", "worker", "dashboard"):
         with served(process, found, Stop()) as server:
             assert server is not None
             assert server.port == found.metrics.port + PLACES.index(process)
+            assert ("ronzio_documents" in get(server.port, "/metrics")[1]) == (process == "indexer")
             assert scraped(server.port)["ronzio_build_info", (("process", process), ("version", "0.1.0"))] == 1
 
 

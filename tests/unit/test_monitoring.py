@@ -41,7 +41,12 @@ def known() -> set[str]:
     """Every name a scrape may hold, also of metrics that have no value yet."""
     assert ronzio.metrics.PLACES
     suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
-    return {f"{family.name}{end}" for family in metrics.REGISTRY.collect() for end in suffixes[family.type]}
+    return {
+        f"{family.name}{end}"
+        for one in (metrics.REGISTRY, metrics.MEASURED)
+        for family in one.collect()
+        for end in suffixes[family.type]
+    }
 
 
 def board_expressions() -> list[str]:
