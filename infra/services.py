@@ -73,7 +73,7 @@ def down() -> int:
 def run(command: Sequence[str], *, secure: bool) -> int:
     """The command's exit code. The services end with it, also after a failure, Ctrl-C or SIGTERM."""
     cache = home(os.environ)
-    _sweep(cache)
+    sweep(cache)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=cache))
     folder.chmod(0o755)
     held = (folder / "lock").open("w")  # let go of by the kernel, however this process ends
@@ -91,7 +91,7 @@ def run(command: Sequence[str], *, secure: bool) -> int:
         held.close()
 
 
-def _sweep(cache: Path) -> None:
+def sweep(cache: Path) -> None:
     """Takes down what a killed run has left."""
     for lock in cache.glob("run-*/lock"):
         with contextlib.suppress(OSError), lock.open("a") as file:

@@ -20,7 +20,7 @@ class KafkaSettings(Settings):
     prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,80}$")  # of every topic, group and transaction
     partitions: int = Field(default=12, ge=1, le=1000)  # of a topic that has to be made
     replication: int = Field(default=1, ge=1, le=9)  # copies of each partition of a topic that has to be made
-    protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = "PLAINTEXT"
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = "PLAINTEXT"  # TLS or not, sign-in or not
     mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"  # for the SASL protocols
     username: str = ""  # with RONZIO_KAFKA_PASSWORD
     password_file: Path | None = None  # a file that holds nothing but the password

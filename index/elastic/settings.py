@@ -17,14 +17,14 @@ PASSWORD = "RONZIO_ELASTICSEARCH_PASSWORD"
 class ElasticSettings(Settings):
     """How to reach Elasticsearch. Secrets stay out of the file: see `secret`."""
 
-    hosts: tuple[str, ...] = ("http://127.0.0.1:9200",)
+    hosts: tuple[str, ...] = ("http://127.0.0.1:9200",)  # addresses; one is enough, others take over from it
     prefix: str = Field(default="ronzio-", pattern=r"^([a-z0-9][a-z0-9_.-]*)?$")  # of every index and alias
     slice: Literal["month", "quarter", "year"] = "quarter"  # how much time an index of mentions covers; fixed when made
     shards: int = Field(default=1, ge=1, le=64)  # of an index of mentions
     replicas: int = Field(default=0, ge=0, le=4)  # copies beside the first; 1 survives the loss of a node
     username: str = ""  # with RONZIO_ELASTICSEARCH_PASSWORD; an API key in RONZIO_ELASTICSEARCH_API_KEY comes first
-    api_key_file: Path | None = None
-    password_file: Path | None = None
+    api_key_file: Path | None = None  # a file that holds nothing but the key
+    password_file: Path | None = None  # a file that holds nothing but the password
     ca_file: Path | None = None  # certificate authority of an https address
     compress: bool = False  # bodies between Ronzio and Elasticsearch: worth it across a network only
     timeout_s: float = Field(default=30.0, gt=0)  # of one request

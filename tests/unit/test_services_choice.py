@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import fcntl
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.testbed import choice, elastic, fetch, java, kafka
+from infra import services
+from infra.testbed import choice, elastic, fetch, java, kafka, secrets
 from infra.testbed.choice import Ports, Unusable, choose
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +134,37 @@ def test_nothing_listens_to_other_machines() -> None:
     listeners = kafka.properties(PORTS, Path("/data"), None)["listeners"].split(",")
     assert [one.split("://")[1] for one in listeners] == ["127.0.0.1:1", "127.0.0.1:2"]
     assert elastic.settings(PORTS, Path("/data"), None)["network.host"] == "127.0.0.1"
+
+
+def test_secured_ones_have_tls_for_this_machine_and_a_sign_in(tmp_path: Path) -> None:
+    own = secrets.make(tmp_path / "secrets")
+    for name in ("127.0.0.1", "localhost"):
+        check = "-verify_ip" if name[0].isdigit() else "-verify_hostname"
+        subprocess.run(["openssl", "verify", "-CAfile", own.authority, check, name, own.certificate], check=True)
+    broker = kafka.properties(PORTS, tmp_path, own)
+    assert "CLIENTS:SASL_SSL" in broker["listener.security.protocol.map"]
+    assert own.password in broker["listener.name.clients.scram-sha-512.sasl.jaas.config"]
+    node = elastic.settings(PORTS, tmp_path, own)
+    assert node["xpack.security.enabled"] == node["xpack.security.http.ssl.enabled"] == "true"
+    assert elastic.address(9, own) == "https://127.0.0.1:9"
+    assert secrets.make(tmp_path / "again").password != own.password
+
+
+def test_the_password_is_kept_as_a_hash_with_its_salt() -> None:
+    head, salt, key = elastic.hashed("geheim").split("$")
+    assert head == f"{{PBKDF2}}{elastic.ROUNDS}"
+    made = hashlib.pbkdf2_hmac("sha512", b"geheim", base64.b64decode(salt), elastic.ROUNDS, 32)
+    assert base64.b64decode(key) == made
+
+
+def test_what_a_killed_run_left_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
+    for name in ("run-dead", "run-alive"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "lock").touch()
+    with (tmp_path / "run-alive" / "lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        services.sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run-alive"]
 
 
 def test_the_command_says_what_is_wrong_and_ends() -> None:
