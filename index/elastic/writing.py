@@ -69,9 +69,10 @@ class Writer:
         assert read is not None
         done = read.progress.next or 0
         outcomes = [""] * len(ready)
-        for places in _rounds(ready):
+        for number, places in enumerate(_rounds(ready)):
             some = {ready[place].mention.id: ready[place] for place in places}
-            told = self._take(some, position, done)
+            # What comes again within the call is a duplicate, whatever was cut off before
+            told = self._take(some, position, done if number == 0 or position is None else position.offset)
             for place in places:
                 outcomes[place] = told[ready[place].mention.id]
         if self._positions.authors_changed():
@@ -112,7 +113,8 @@ class Writer:
             slices[id] = entry.slice
             if entry.erased or new.author in self._positions.banned:
                 told[id] = "erased"
-                return Entry(erased=True, stamp=self.stamp(entry.stamp)) if mine and not entry.erased else None
+                gone = Entry(erased=True, slice=entry.slice, stamp=self.stamp(entry.stamp))
+                return gone if mine and not entry.erased else None
             if not entry.live:
                 told[id] = "indexed"
                 kept = Entry(born=born, born_offset=offset, edits=entry.edits)
@@ -221,12 +223,16 @@ class Writer:
         for edit in edits:
             by_mention.setdefault(edit.mention, []).append(edit)
         machines = self._machines(list(by_mention))
+        seen_before: dict[str, Entry] = {}
 
         def meets(id: str, read: Read) -> Entry | None:
             entry = read.entry
             seen = {edit.id for edit in entry.edits}
             more = list({edit.id: edit for edit in by_mention[id] if edit.id not in seen}.values())
-            if entry.erased or not more:
+            if entry.erased:
+                return None
+            if not more:
+                seen_before[id] = entry  # by somebody who may have been killed before it was on show
                 return None
             machine = entry.machine
             if entry.live and machine is None:
@@ -238,7 +244,7 @@ class Writer:
             )
 
         shows = {}
-        for id, entry in self._change(list(by_mention), meets).items():
+        for id, entry in {**self._change(list(by_mention), meets), **seen_before}.items():
             if entry.live and entry.machine is not None:
                 shows[id] = Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))
         self.show(shows)
@@ -266,15 +272,27 @@ class Writer:
 
     # -- going --------------------------------------------------------------------------------------------------------
     def erase(self, ids: Sequence[str]) -> None:
-        """The mentions go with what humans said of them, and are refused from now on."""
+        """The mentions go with what humans said of them, and are refused from now on. What is erased in the directory is
+        taken off the show again: whoever erased it may have been killed in between."""
+        self._take_off(ids, lambda entry: None if entry.erased else Entry(erased=True))
+
+    def _take_off(self, ids: Sequence[str], becomes: Callable[[Entry], Entry | None]) -> int:
+        """Entries that are no longer live, and off the show with all of them. Answers how many were live."""
+        shows: dict[str, Show] = {}
+        live: set[str] = set()
 
         def meets(id: str, read: Read) -> Entry | None:
-            slices[id] = read.entry.slice
-            return None if read.entry.erased else Entry(erased=True, stamp=self.stamp(read.entry.stamp))
+            entry, after = read.entry, becomes(read.entry)
+            if after is not None:
+                after = msgspec.structs.replace(after, slice=entry.slice, stamp=self.stamp(entry.stamp))
+                live.update([id] if entry.live else [])
+            if read.there and not (after or entry).live:
+                shows[id] = Show(entry.slice, (after or entry).stamp, None)
+            return after
 
-        slices: dict[str, str] = {}
-        changed = self._change(list(dict.fromkeys(ids)), meets)
-        self.show({id: Show(slices[id], entry.stamp, None) for id, entry in changed.items()})
+        self._change(list(dict.fromkeys(ids)), meets)
+        self.show(shows)
+        return len(live)
 
     def _erase_author(self, author: str) -> None:
         """All mentions by the author go: the list of erased authors first, so that none comes in behind the search."""
@@ -293,16 +311,7 @@ class Writer:
     def delete(self, ids: Sequence[str]) -> int:
         """See `Index.delete`."""
         self._layout.ready()
-        slices: dict[str, str] = {}
-
-        def meets(id: str, read: Read) -> Entry | None:
-            slices[id] = read.entry.slice
-            gone = Entry(stamp=self.stamp(read.entry.stamp), edits=read.entry.edits)
-            return gone if read.entry.live else None
-
-        changed = self._change(list(dict.fromkeys(ids)), meets)
-        self.show({id: Show(slices[id], entry.stamp, None) for id, entry in changed.items()})
-        return len(changed)
+        return self._take_off(ids, lambda entry: Entry(edits=entry.edits) if entry.live else None)
 
     # -- how ----------------------------------------------------------------------------------------------------------
     def _change(self, ids: Sequence[str], meets: Callable[[str, Read], Entry | None]) -> dict[str, Entry]:
@@ -338,29 +347,36 @@ class Writer:
             for slice in {show.slice for show in left.values()}:
                 self._layout.ensure_slice(slice)
             outcomes = self._client.bulk([self._operation(id, show) for id, show in left.items()])
-            stale = []
+            stale: list[str] = []
+            newer: list[str] = []
             for (id, show), outcome in zip(left.items(), outcomes, strict=True):
                 if outcome.status == 409 and show.mention is not None:
-                    stale.append(id)
+                    newer.append(id)
                 elif outcome.status == 404 and show.mention is not None:
                     self._layout.forget_slices()
                     stale.append(id)
                 elif outcome.status >= 400 and not _harmless(outcome):
                     refused[id] = outcome.reason
-            left = self._look_again({id: shows[id] for id in stale}) if stale else {}
+            left = self._look_again({id: shows[id] for id in newer}, {id: shows[id] for id in stale})
         if refused:
             self._take_back(list(refused))
             raise Refused(refused)
 
-    def _look_again(self, stale: Mapping[str, Show]) -> dict[str, Show]:
+    def _look_again(self, newer: Mapping[str, Show], stale: Mapping[str, Show]) -> dict[str, Show]:
+        """What to show instead, of those that met a newer version and those whose slice was gone."""
         again = {}
-        for id, read in self._directory.read(list(stale)).items():
-            entry, mention = read.entry, stale[id].mention
-            if entry.live and mention is not None and entry.stamp == stale[id].stamp:
-                again[id] = stale[id]  # nobody was faster: its slice was gone
-            elif entry.live and entry.machine is not None:
+        both = {**newer, **stale}
+        for id, read in (self._directory.read(list(both)) if both else {}).items():
+            entry, mention = read.entry, both[id].mention
+            if not entry.live or mention is None:
+                continue
+            if entry.stamp == both[id].stamp:
+                if id in stale:
+                    again[id] = both[id]
+                continue  # nobody was faster: it is there already, with a story
+            if entry.machine is not None:
                 again[id] = Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))
-            elif entry.live and mention is not None and entry.digest == mention.digest:
+            elif entry.digest == mention.digest:
                 again[id] = Show(entry.slice, entry.stamp, overlaid(mention, entry.edits))
         return again
 
@@ -372,10 +388,7 @@ class Writer:
         return Operation(action("index", alias, id, require_alias=True, **options), encode(show.mention))
 
     def _take_back(self, ids: Sequence[str]) -> None:
-        def meets(id: str, read: Read) -> Entry | None:
-            return Entry(stamp=self.stamp(read.entry.stamp), edits=read.entry.edits) if read.entry.live else None
-
-        self._change(ids, meets)
+        self._take_off(ids, lambda entry: Entry(edits=entry.edits) if entry.live else None)
 
     def _on_show(self, slice: str, ids: Sequence[str]) -> dict[str, Mention]:
         if not slice:

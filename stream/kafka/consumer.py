@@ -205,7 +205,7 @@ class Member:
             return []
         waiting = sum(len(one.waiting) for one in self._owned.values())
         wait_ms = 1 if waiting else max(1, int(timeout * 1000))
-        self._fetch(wait_ms, AHEAD * max_records if waiting < max_records else 1)
+        self._fetch(wait_ms, max(max_records, AHEAD) if waiting < max_records else 1)
         # Asked, not told by the listener alone: a poll that ends in the middle of a sharing out passes it over.
         held = set(self._consumer.assignment())
         self.revoked([place for place in self._owned if place not in held])

@@ -124,7 +124,9 @@ def test_a_batch_that_was_cut_off_counts_once(stores: Stores, where: str, monkey
     assert two.write(batch[:3], position=at(8, epoch=2)).outcomes == ["duplicate", "indexed", "indexed"]
     outcomes = two.write(batch[3:], tallies={"feed:one": Tally(dead=1)}, position=at(12, epoch=2)).outcomes
     assert outcomes == ["indexed", "duplicate", "indexed"]
-    assert two.books() == {"feed:one": Tally(indexed=9, duplicate=2, dead=1)}
+    assert two.write([mention(20), mention(20)], position=at(14, epoch=2)).outcomes == ["indexed", "duplicate"]
+    assert two.books() == {"feed:one": Tally(indexed=10, duplicate=3, dead=1)}
+    two.delete(ids([20]))
     assert sorted(found(settled(two), ALL)) == sorted(ids(range(9)))
     assert two.fresh()["behind"] == 0
 

@@ -1,0 +1,54 @@
+"""Workers to be killed: loads the models once, then forks a worker for every line read, and says its process id.
+
+    python worker_kills_child.py KAFKA_PREFIX ELASTICSEARCH_PREFIX
+
+The end of the input ends the rest. Every other one also tells stories.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
+
+from index_backends import elastic_settings
+from log_backends import kafka_settings
+
+from enrichment import Enricher, EnrichmentSettings, run_stories, run_worker
+from index import open_index
+from stream import Brand, open_log
+
+SETTINGS = EnrichmentSettings(story_window=4096, batch=60)
+
+
+def work(kafka: str, elastic: str, enricher: Enricher, number: int) -> None:
+    logging.basicConfig(level=logging.INFO, filename=os.environ.get("RONZIO_KILLS_LOG", os.devnull))
+    if number % 2:
+        log, index = open_log(kafka_settings(kafka)), open_index(elastic_settings(elastic))
+        threading.Thread(target=run_stories, args=(log, index, SETTINGS, lambda: False), daemon=True).start()
+    log, index = open_log(kafka_settings(kafka)), open_index(elastic_settings(elastic))
+    run_worker(log, index, enricher, lambda: False)
+
+
+def main(kafka: str, elastic: str) -> None:
+    enricher = Enricher([Brand(name="Aurora")], SETTINGS)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the killed leave nothing behind
+    print("ready", flush=True)
+    for number, _ in enumerate(sys.stdin):
+        child = os.fork()
+        if not child:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                work(kafka, elastic, enricher, number)
+            finally:
+                os._exit(1)
+        print(child, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
