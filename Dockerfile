@@ -1,4 +1,5 @@
-# One image for every process of Ronzio: `docker run IMAGE run`, `... worker`, `... query ...`.
+# One image for every process of Ronzio: `docker run IMAGE run`, `... worker`, `... query ...`. Its health is asked for where it is
+# run (docker-compose.yml): what answers, and where, is another for each process.
 FROM python:3.11.14-slim-bookworm AS build
 RUN pip install --no-cache-dir "uv>=0.13,<1"
 WORKDIR /src
@@ -10,7 +11,10 @@ COPY . .
 RUN uv sync --frozen --no-dev --no-editable
 
 FROM python:3.11.14-slim-bookworm
-RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin ronzio && install -d -o ronzio -g ronzio /data
+# openssl makes the certificates of the scaled-out way: see infra/prepare.py
+RUN openssl version \
+    && useradd --uid 10001 --create-home --shell /usr/sbin/nologin ronzio \
+    && install -d -o ronzio -g ronzio /data
 COPY --from=build /opt/ronzio /opt/ronzio
 ENV PATH=/opt/ronzio/bin:$PATH PYTHONUNBUFFERED=1
 USER ronzio

@@ -5,7 +5,7 @@ UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 PYTHON ?= python3
 STAMP := $(VENV)/.synced
 
-.PHONY: run test test-services check lint types bench docs clean hooks
+.PHONY: run env test test-services check lint types bench docs clean hooks
 
 $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -15,6 +15,9 @@ $(STAMP): pyproject.toml uv.lock
 
 run: $(STAMP)          ## everything under one supervisor: ronzio.toml if there is one, else the demo
 	@$(BIN)/ronzio run
+
+env:                   ## .env and config/ronzio.toml for `docker compose up`; what is there is left as it is
+	@$(PYTHON) infra/make_env.py
 
 test: $(STAMP)         ## all tests; what needs Chromium or the development data says so when it is absent
 	@$(BIN)/pytest

@@ -26,6 +26,7 @@ OVERRIDES = {  # (table, key) -> environment variable that holds over what the f
     ("dashboard", "port"): "RONZIO_PORT",
     ("metrics", "host"): "RONZIO_METRICS_HOST",
     ("metrics", "port"): "RONZIO_METRICS_PORT",
+    ("elasticsearch", "username"): "RONZIO_ELASTICSEARCH_USER",
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from log_backends import KAFKA, PARTITIONS, LogFactory, kafka_settings, opened, records, until
+from log_backends import KAFKA, PARTITIONS, LogFactory, opened, records, until
 
 from stream import RAW, Batch, Consumer, Fenced, KafkaSettings, Log, LogUnavailable, Record, TooLarge
 from stream.kafka.log import KafkaLog
@@ -79,7 +79,9 @@ def test_a_topic_made_otherwise_is_reported_and_left_as_it_is(
     log_factory: LogFactory, admin: KafkaAdminClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = log_factory.where + RAW
-    admin.create_topics([NewTopic(name, 2, 1, topic_configs={"retention.ms": "3600000", "max.message.bytes": "1000012"})])
+    admin.create_topics(
+        [NewTopic(name, 2, 1, topic_configs={"retention.ms": "3600000", "max.message.bytes": "1000012"})]
+    )
     with caplog.at_level(logging.WARNING):
         log = log_factory()
     said = {(r.topic, r.setting): r.getMessage() for r in caplog.records if getattr(r, "action", "") == "topic-differs"}  # type: ignore[attr-defined]
