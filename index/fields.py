@@ -28,6 +28,10 @@ FIELDS: Final[dict[str, Kind]] = {
     "status": "keyword",
     "assignee": "keyword",
     "story": "keyword",
+    "event": "keyword",
+    "judged_by": "keyword",
+    "towards": "keyword",
+    "terms": "keyword",
     "date_origin": "keyword",
     "engine": "keyword",
     "title": "text",
@@ -39,12 +43,26 @@ FIELDS: Final[dict[str, Kind]] = {
     "score": "number",
     "confidence": "number",
     "backfill": "boolean",
+    "unsure": "boolean",
 }
 
 TYPED = ("title", "text")  # where a word typed without a field is looked for
 UNGROUPED = frozenset({"id", "url"})  # one value per mention: nothing to group by, so no column is kept for them
 LOWER_CASE = frozenset(
-    {"brand", "product", "topic", "department", "channel", "site", "language", "sentiment", "status", "date_origin"}
+    {
+        "brand",
+        "product",
+        "topic",
+        "department",
+        "channel",
+        "site",
+        "language",
+        "sentiment",
+        "status",
+        "date_origin",
+        "towards",
+        "terms",
+    }
 )
 
 ALIASES: Final[dict[str, str]] = {
@@ -67,6 +85,10 @@ ALIASES: Final[dict[str, str]] = {
     "assegnatario": "assignee",
     "assegnato": "assignee",
     "storia": "story",
+    "evento": "event",
+    "verso": "towards",
+    "termini": "terms",
+    "incerto": "unsure",
     "titolo": "title",
     "testo": "text",
     "data": "published_at",
@@ -117,6 +139,7 @@ VALUES: Final[dict[str, dict[str, str]]] = {
         "spagnolo": "es",
         "spanish": "es",
     },
+    "unsure": {"sì": "true", "si": "true", "yes": "true", "vero": "true", "no": "false", "falso": "false"},
     "backfill": {"sì": "true", "si": "true", "yes": "true", "vero": "true", "no": "false", "falso": "false"},
 }
 

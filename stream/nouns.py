@@ -111,6 +111,11 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     topic: tuple[str, ...] = ()
     department: tuple[str, ...] = ()
     story: str = ""  # id of the first mention of the story this belongs to
+    event: str = ""  # id of the first story of the event this belongs to; looser than a story
+    unsure: bool = False  # the sentiment could not be told well enough: neutral, because nothing is guessed
+    judged_by: str = ""  # version of the engine that gave the sentiment
+    towards: tuple[str, ...] = ()  # "<brand>:<label>": positive, neutral or negative towards the brand, or none
+    terms: tuple[str, ...] = ()  # what it talks about, in words a user reads: words and short phrases, no brand's name
     url: str = ""
     site: str = ""
     title: str = ""
