@@ -1,5 +1,6 @@
 """Which brand, in which language, how it is meant, about what, and of which story: the worker and its parts."""
 
+from enrichment.engines import EngineError, sentiment_engine
 from enrichment.sentiment import Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
 from enrichment.stories import Stories
@@ -11,6 +12,7 @@ from enrichment.worker import GROUP, TooManyDead, run_worker
 __all__ = [
     "GROUP",
     "STORIES_GROUP",
+    "EngineError",
     "Enricher",
     "EnrichmentSettings",
     "Judgement",
@@ -24,4 +26,5 @@ __all__ = [
     "load_topics",
     "run_stories",
     "run_worker",
+    "sentiment_engine",
 ]

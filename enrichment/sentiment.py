@@ -1,7 +1,7 @@
 """Sentiment: passages in; label, score, confidence and the words that decided out.
 
-`SentimentEngine` is the interface; `LexiconEngine` is the one we have: VADER for English, our own lexicon for Italian,
-emoji and smileys for every other language. A trained model takes its place by having the same one method.
+`SentimentEngine` is the interface; engines.py chooses one by the settings. `LexiconEngine` judges by lists of words: VADER
+for English, our own lexicon for Italian, emoji and smileys for every other language.
 """
 
 from __future__ import annotations
@@ -24,12 +24,18 @@ class Passage(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """`score` -1..1, `confidence` of the label 0..1; `by`: what decided, in words a user reads."""
+    """`score` -1..1, `confidence` of the label 0..1; `by`: what decided, in words a user reads.
+
+    `unsure`: it could not be told well enough; then `label` is "neutral", not a guess. `version` is the engine's that
+    judged; "" stands for the one that was asked.
+    """
 
     label: Sentiment
     score: float
     confidence: float
     by: str
+    unsure: bool = False
+    version: str = ""
 
 
 class SentimentEngine(Protocol):
@@ -128,7 +134,9 @@ class LexiconEngine:
     def _by_emoji(self, tokens: Sequence[str], language: str) -> Judgement:
         words = [word for word in self._italian_words(tokens) if word.value and not any(map(str.isalpha, word.key))]
         if not words:
-            return Judgement("neutral", 0.0, _CANNOT_SAY, f'cannot say: no words of sentiment known for "{language}"')
+            return Judgement(
+                "neutral", 0.0, _CANNOT_SAY, f'cannot say: no words of sentiment known for "{language}"', unsure=True
+            )
         value, _ = self._lexicon.score(words)
         found = [(word.key or "☺", word.value, False) for word in words]
         return _judgement(value, found, "it")._replace(confidence=0.5)

@@ -8,6 +8,8 @@ from pydantic import Field, field_validator
 
 from stream import Settings
 
+HUGGING_FACE = "hf:"  # begins the name of an engine that is a Hugging Face model: "hf:NAME-OR-FOLDER"
+ENGINES = ("lexicon", "vader")  # "vader" is another name of "lexicon"
 KNOWN_LANGUAGES = ("it", "en", "es", "fr", "de", "pt", "ar", "hi")
 
 
@@ -15,10 +17,19 @@ class EnrichmentSettings(Settings):
     """How mentions are tagged."""
 
     languages: tuple[str, ...] = ("it", "en", "es", "fr", "de", "pt")  # fewer = surer on short texts
+    engine: str = "lexicon"  # what judges sentiment: "lexicon" (VADER and our Italian word list) or "hf:NAME-OR-FOLDER"
     topics_file: Path | None = None  # your own topics.toml instead of the built-in one
     story_window: int = Field(default=131_072, ge=1024, le=4_194_304)  # mentions in which copies are found
     batch: int = Field(default=512, ge=1, le=10_000)  # records tagged and stored at a time
     max_dead_in_a_row: int = Field(default=50, ge=1)  # then the worker stops instead of burying everything
+
+    @field_validator("engine")
+    @classmethod
+    def _an_engine(cls, engine: str) -> str:
+        if engine not in ENGINES and not (engine.startswith(HUGGING_FACE) and engine != HUGGING_FACE):
+            known = ", ".join(f'"{name}"' for name in ENGINES)
+            raise ValueError(f'"{engine}" is no engine; known are {known} and "{HUGGING_FACE}NAME-OR-FOLDER"')
+        return engine
 
     @field_validator("languages")
     @classmethod

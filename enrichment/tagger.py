@@ -16,9 +16,10 @@ import xxhash
 
 from enrichment.brands import BrandRules, Naming
 from enrichment.decoding import Unreadable, decode
+from enrichment.engines import sentiment_engine
 from enrichment.keywords import Hit, KeywordMatcher
 from enrichment.language import LanguageModel
-from enrichment.sentiment import MASK, Judgement, LexiconEngine, Passage, SentimentEngine
+from enrichment.sentiment import MASK, Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
 from enrichment.signatures import signatures
 from enrichment.tokens import Tokens
@@ -54,7 +55,7 @@ class _Named(NamedTuple):
 class Enricher:
     """Tags mentions by `brands`. `engine` names brands, topics, words and rules: it changes when any of them does.
 
-    Not thread-safe. Building takes some 1.5 s and 150 MB. Raises TopicsError.
+    Not thread-safe. Building takes some 1.5 s and 150 MB. Raises TopicsError, EngineError.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Enricher:
         self._matcher = KeywordMatcher([*self._brands.keywords, *self._topics.keywords])
         self._languages = LanguageModel(settings.languages)
         self._tokens = Tokens(self._languages)
-        self._sentiment = sentiment or LexiconEngine()
+        self._sentiment = sentiment or sentiment_engine(settings)
         self._why = Why(self._brands, self._topics)
         masks = {brand.id: f"{MASK}{number}" for number, brand in enumerate(brands)}
         self._masks = [masks[self._brands.brand_of(keyword)] for keyword in range(self._topics.first)]
@@ -180,6 +181,8 @@ class Enricher:
             author=item.author,
             author_url=item.author_url,
             story=item.id,
+            unsure=judgement.unsure,
+            judged_by=judgement.version or self._sentiment.version,
             why=self._why.reasons(item, naming, topics, language, judgement),
             signature=signature,
             extra=item.extra,
