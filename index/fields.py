@@ -9,6 +9,7 @@ import difflib
 from typing import Final, Literal
 
 from index.store import BadQuery
+from stream import expressions as ex
 
 Kind = Literal["keyword", "text", "date", "integer", "number", "boolean"]
 
@@ -148,16 +149,21 @@ def kind_of(field: object, column: int = 0) -> Kind:
     """The kind of a field by its own name. Raises BadQuery naming the nearest field."""
     kind = FIELDS.get(field) if isinstance(field, str) else None
     if kind is None:
-        raise BadQuery(unknown_field(str(field), tuple(FIELDS)), column)
+        raise BadQuery(_unknown_field(str(field)), column)
     return kind
 
 
 def field_named(name: str, column: int = 0) -> str:
-    """The field meant by a typed name: its own name or an alias, in any case. Raises BadQuery naming the nearest."""
+    """The field meant by a typed name: its own name or an alias, in any case. Raises ExpressionError
+    naming the nearest."""
     lowered = name.lower()
     field = lowered if lowered in FIELDS else ALIASES.get(lowered)
     if field is None:
-        raise BadQuery(unknown_field(name, (*FIELDS, *ALIASES)), column)
+        near = difflib.get_close_matches(lowered, (*FIELDS, *ALIASES), n=1, cutoff=0.5)
+        if near:
+            raise ex.ExpressionError('unknown field "{name}"; did you mean "{near}"?', column, name=name, near=near[0])
+        fields = ", ".join(FIELDS)
+        raise ex.ExpressionError('unknown field "{name}"; fields are {fields}', column, name=name, fields=fields)
     return field
 
 
@@ -169,8 +175,8 @@ def value_typed(field: str, value: str) -> str:
     return value.lower() if field in LOWER_CASE else value
 
 
-def unknown_field(name: str, known: tuple[str, ...]) -> str:
+def _unknown_field(name: str) -> str:
     """The sentence that says so, with the nearest known name if one is near."""
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), FIELDS, n=1, cutoff=0.5)
     hint = f'; did you mean "{near[0]}"?' if near else f"; fields are {', '.join(FIELDS)}"
     return f'unknown field "{name}"{hint}'

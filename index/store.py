@@ -25,12 +25,15 @@ class IndexFailure(Exception):
 class BadQuery(IndexFailure):
     """The query cannot be answered: an unknown field, a construct outside the subset, or bad syntax.
 
-    The message is for the user: it names the part and, for typed queries, the column (`column`, from 1; 0 = unknown).
+    The message is for the user: it names the part and, for typed queries, the column (`column`, from 1; 0 = unknown) and
+    what catalogues translate (`template` with `values` for its {names}; "" where there is only the message).
     """
 
-    def __init__(self, message: str, column: int = 0) -> None:
+    def __init__(self, message: str, column: int = 0, template: str = "", **values: object) -> None:
         super().__init__(message)
         self.column = column
+        self.template = template
+        self.values = values
 
 
 class Conflict(IndexFailure):

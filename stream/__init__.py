@@ -1,6 +1,6 @@
 """The nouns that travel and the log they travel in."""
 
-from stream import metrics
+from stream import expressions, metrics
 from stream.brands import Brand, Product, slug
 from stream.kafka_settings import KafkaSettings
 from stream.log import (
@@ -90,6 +90,7 @@ __all__ = [
     "connect",
     "data_version",
     "examples",
+    "expressions",
     "mention_id",
     "metrics",
     "open_log",
