@@ -24,6 +24,23 @@ _GROUPS = 500  # stories, and authors, with most mentions: those beyond weigh in
 _WHOLE_AGAIN = timedelta(hours=1)
 
 
+def negative_towards(brand: str) -> Json:
+    """Negative talk of `brand` ("" = of anything): what is negative towards it, and what is negative as a whole where nothing is
+    said of the brand by itself, as in mentions tagged before that was told."""
+    whole: Json = {"term": {"sentiment": "negative"}}
+    if not brand:
+        return whole
+    said = [f"{brand}:{label}" for label in ("positive", "neutral", "none")]
+    return {
+        "bool": {
+            "should": [
+                {"term": {"towards": f"{brand}:negative"}},
+                {"bool": {"filter": [whole], "must_not": [{"terms": {"towards": said}}]}},
+            ]
+        }
+    }
+
+
 class Subject(NamedTuple):
     """What a series is about: a brand, or one of its products, leaving out products with incidents of their own."""
 
@@ -42,7 +59,7 @@ class Subject(NamedTuple):
         if self.product:
             must.append({"term": {"product": self.product}})
         if negative:
-            must.append({"term": {"sentiment": "negative"}})
+            must.append(negative_towards(self.brand))
         body: Json = {"filter": must}
         if self.without:
             body["must_not"] = [{"terms": {"product": list(self.without)}}]

@@ -32,6 +32,7 @@ def _content(mention_id: str, query: str) -> None:
             return
         mention = found[0]
         st.caption(parts.meta(mention) + f" · {inert(parts.stamp(mention))}")
+        _towards(mention)
         _words(mention, query)
         url = parts.web_url(mention.get("url", ""))
         with st.container(horizontal=True):
@@ -51,6 +52,14 @@ def _content(mention_id: str, query: str) -> None:
             _why(mention)
         with facts:
             _facts(mention)
+
+
+def _towards(mention: Json) -> None:
+    """What is said of each brand, where it is not what is said of the whole."""
+    said = [one.rpartition(":") for one in mention.get("towards", [])]
+    if len(said) > 1 or any(word != mention["sentiment"] for _brand, _colon, word in said):
+        names = [f"{parts.DOTS[word]} {inert(label('towards', f'{brand}:{word}'))}" for brand, _colon, word in said]
+        st.markdown(_("Towards each brand") + " · " + " · ".join(names))
 
 
 def _words(mention: Json, query: str) -> None:

@@ -18,7 +18,7 @@ from stream import utc_now
 
 logger = logging.getLogger(__name__)
 
-DOTS = {"negative": ":red[●]", "neutral": ":gray[●]", "positive": ":green[●]"}
+DOTS = {"negative": ":red[●]", "neutral": ":gray[●]", "positive": ":green[●]", "none": ":gray[○]"}
 
 
 @contextlib.contextmanager

@@ -60,6 +60,9 @@ def duration(value: timedelta) -> str:
 
 def label(field: str, value: str) -> str:
     """What a visitor calls a value of a field; ids without a name of ours are made readable."""
+    if field == "towards":
+        brand, _colon, said = value.rpartition(":")
+        return f"{label('brand', brand)}: {attitude_names().get(said, said)}"
     if field in ("brand", "product"):
         return _names().get((field, value), value)
     known = {
@@ -86,6 +89,11 @@ def source_names() -> dict[str, str]:
 
 def sentiment_names() -> dict[str, str]:
     return {"negative": _("Negative"), "neutral": _("Neutral"), "positive": _("Positive")}
+
+
+def attitude_names() -> dict[str, str]:
+    """What a text says of one brand."""
+    return {**sentiment_names(), "none": _("Only named")}
 
 
 def status_names() -> dict[str, str]:
@@ -127,7 +135,7 @@ def channel_names() -> dict[str, str]:
 
 def field_names() -> dict[str, str]:
     return {
-        "brand": _("Brand"), "product": _("Product"), "sentiment": _("Sentiment"), "topic": _("Topic"),
+        "brand": _("Brand"), "product": _("Product"), "sentiment": _("Sentiment"), "towards": _("Towards"), "topic": _("Topic"),
         "department": _("Department"), "source": _("Source"), "channel": _("Channel"), "site": _("Site"),
         "language": _("Language"), "status": _("Status"), "assignee": _("Assigned to"), "author": _("Author"),
         "story": _("Story"), "time": _("Time"), "note": _("Note"),
@@ -176,7 +184,10 @@ def reason(by: str) -> str:
         return by.replace("words:", _("words:"), 1).replace("(negated)", _("(negated)"))
     if by.startswith("cannot say"):
         return _("cannot say: no words of sentiment are known for this language")
-    return {"words": _("words of the text"), "no word of sentiment": _("no word of sentiment")}.get(by, by)
+    return {
+        "words": _("words of the text"), "no word of sentiment": _("no word of sentiment"),
+        "only names it": _("only names it"), "compared with another brand": _("compared with another brand"),
+    }.get(by, by)  # fmt: skip
 
 
 def inert(text: str) -> str:

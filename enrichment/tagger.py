@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -24,10 +24,11 @@ from enrichment.settings import EnrichmentSettings
 from enrichment.signatures import signatures
 from enrichment.tokens import Tokens
 from enrichment.topics import TopicRules, load_topics
+from enrichment.towards import Attitude, Text, Towards
 from enrichment.why import Why
 from stream import Brand, Item, Mention, sort_key
 
-RULES_VERSION: Final = 1  # rises when the same words and rules would be tagged otherwise
+RULES_VERSION: Final = 2  # rises when the same words and rules would be tagged otherwise
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,16 +69,20 @@ class Enricher:
         self._matcher = KeywordMatcher([*self._brands.keywords, *self._topics.keywords])
         self._languages = LanguageModel(settings.languages)
         self._tokens = Tokens(self._languages)
-        self._sentiment = sentiment or sentiment_engine(settings)
+        self.sentiment = sentiment or sentiment_engine(settings)
+        self._towards = Towards()
         self._why = Why(self._brands, self._topics)
-        masks = {brand.id: f"{MASK}{number}" for number, brand in enumerate(brands)}
-        self._masks = [masks[self._brands.brand_of(keyword)] for keyword in range(self._topics.first)]
+        self._ids = tuple(brand.id for brand in brands)
+        self._numbers = {id: number for number, id in enumerate(self._ids)}
+        owners = [self._brands.brand_of(keyword) for keyword in range(self._topics.first)]
+        self._masks = [f"{MASK}{self._numbers[owner]}" for owner in owners]
         self.engine = self._version(brands)
 
     def _version(self, brands: Sequence[Brand]) -> str:
         parts = [
             str(RULES_VERSION),
-            self._sentiment.version,
+            self.sentiment.version,
+            self._towards.version,
             *(brand.model_dump_json() for brand in brands),
             *(rule.model_dump_json() for rule in self._topics.rules),
             *self.settings.languages,
@@ -137,19 +142,44 @@ class Enricher:
         masked = "".join(pieces)
         return html.unescape(masked) if "&" in masked else masked
 
-    def _mentions(self, named: Sequence[_Named]) -> list[Mention]:
+    def judged(self, values: Sequence[bytes]) -> list[Text | None]:
+        """Each record as the engines see it, with its judgement, and None for what is no mention: for training and measuring."""
+        looked = [self._look(place, value) for place, value in enumerate(values)]
+        named = [one for one in looked if not isinstance(one, Rejected)]
+        found: list[Text | None] = [None] * len(values)
+        if named:
+            for one, text in zip(named, self._judge(named)[0], strict=True):
+                found[one.place] = text
+        return found
+
+    def _judge(self, named: Sequence[_Named]) -> tuple[list[Text], list[tuple[str, float]], list[str]]:
+        """What was judged of each, its language with confidence, and its signature."""
         sums = self._tokens.add_up([one.tokens for one in named])
         languages = self._languages.decide(sums.scores, sums.words, [one.item.language for one in named])
-        judged = self._sentiment.judge(
-            [Passage(one.tokens, language) for one, (language, _) in zip(named, languages, strict=True)]
-        )
-        marks = signatures(sums.hashes, sums.starts)
+        passages = [Passage(one.tokens, language) for one, (language, _) in zip(named, languages, strict=True)]
+        numbers = self._numbers
+        texts = [
+            Text(passage, tuple([numbers[brand] for brand in one.naming.brands]), judgement)
+            for passage, one, judgement in zip(passages, named, self.sentiment.judge(passages), strict=True)
+        ]
+        return texts, languages, signatures(sums.hashes, sums.starts)
+
+    def _mentions(self, named: Sequence[_Named]) -> list[Mention]:
+        texts, languages, marks = self._judge(named)
+        said = self._towards.judge(texts, self.sentiment)
         return [
-            self._mention(one, language, judgement, mark)
-            for one, language, judgement, mark in zip(named, languages, judged, marks, strict=True)
+            self._mention(one, language, text.judgement, {self._ids[brand]: it for brand, it in towards.items()}, mark)
+            for one, language, text, towards, mark in zip(named, languages, texts, said, marks, strict=True)
         ]
 
-    def _mention(self, one: _Named, language: tuple[str, float], judgement: Judgement, signature: str) -> Mention:
+    def _mention(
+        self,
+        one: _Named,
+        language: tuple[str, float],
+        judgement: Judgement,
+        towards: Mapping[str, Attitude],
+        signature: str,
+    ) -> Mention:
         item, naming = one.item, one.naming
         topics = self._topics.decide(one.topic_hits, language[0])
         key = sort_key(item.published_at, item.id)
@@ -182,8 +212,9 @@ class Enricher:
             author_url=item.author_url,
             story=item.id,
             unsure=judgement.unsure,
-            judged_by=judgement.version or self._sentiment.version,
-            why=self._why.reasons(item, naming, topics, language, judgement),
+            judged_by=judgement.version or self.sentiment.version,
+            towards=tuple([f"{brand}:{attitude.label}" for brand, attitude in towards.items()]),
+            why=self._why.reasons(item, naming, topics, language, judgement, towards),
             signature=signature,
             extra=item.extra,
         )  # fmt: skip

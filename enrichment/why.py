@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from enrichment.brands import BrandRules, Naming
 from enrichment.keywords import Hit, Keyword
 from enrichment.sentiment import Judgement
 from enrichment.topics import Topic, TopicRules
+from enrichment.towards import Attitude
 from stream import Item, Reason
 
 SHOWN: Final = 8  # spans told for a tag; a long article can name a brand a hundred times
@@ -27,7 +28,13 @@ class Why:
         self._first_topic = topics.first
 
     def reasons(
-        self, item: Item, naming: Naming, topics: Sequence[Topic], language: tuple[str, float], judgement: Judgement
+        self,
+        item: Item,
+        naming: Naming,
+        topics: Sequence[Topic],
+        language: tuple[str, float],
+        judgement: Judgement,
+        towards: Mapping[str, Attitude],
     ) -> tuple[Reason, ...]:
         """All of them, brands and products first."""
         title = len(item.title)
@@ -41,6 +48,9 @@ class Why:
             sure = max([topic.confidence for topic in behind])
             found.append(Reason(tag=f"department:{department}", by=by, confidence=sure))
         found.append(Reason(tag=f"sentiment:{judgement.label}", by=judgement.by, confidence=judgement.confidence))
+        for brand, said in towards.items():
+            if len(towards) > 1 or said.label != judgement.label:  # else the same again
+                found.append(Reason(tag=f"towards:{brand}:{said.label}", by=said.by, confidence=said.confidence))
         hint = f', the source says "{item.language}"' if item.language else ""
         found.append(Reason(tag=f"language:{language[0]}", by=f"words{hint}", confidence=language[1]))
         return tuple(found)

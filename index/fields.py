@@ -116,6 +116,7 @@ VALUES: Final[dict[str, dict[str, str]]] = {
         "neutra": "neutral",
         "neutrale": "neutral",
     },
+    "towards": {"nessuno": "none", "nessuna": "none"},
     "status": {
         "nuovo": "new",
         "nuova": "new",
@@ -168,7 +169,11 @@ def field_named(name: str, column: int = 0) -> str:
 
 
 def value_typed(field: str, value: str) -> str:
-    """The stored value meant by a typed one: `negativo` is `negative`, `Acme` is the brand `acme`."""
+    """The stored value meant by a typed one: `negativo` is `negative`, `Acme` is the brand `acme`, `Acme:negativo` what is
+    negative towards it."""
+    if field == "towards":
+        brand, colon, label = value.lower().rpartition(":")
+        return brand + colon + VALUES["towards"].get(label, VALUES["sentiment"].get(label, label))
     known = VALUES.get(field, {}).get(value.lower())
     if known is not None:
         return known

@@ -5,7 +5,7 @@ In: the machine's mention and every edit of it. Out: the mention as it is shown,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import Any, Final
 
@@ -58,5 +58,21 @@ def overlaid(mention: Mention, edits: Iterable[Edit]) -> Mention:
     if not edited:
         return mention
     if "sentiment" in changes:
-        changes |= {"confidence": 1.0, "score": SCORES[changes["sentiment"]]}
+        changes |= {"confidence": 1.0, "score": SCORES[changes["sentiment"]], "unsure": False}
+    if mention.towards:
+        changes["towards"] = _towards(mention, changes.get("brand", mention.brand), changes.get("sentiment"))
     return msgspec.structs.replace(mention, **changes, edited=edited)
+
+
+def _towards(mention: Mention, brands: Sequence[str], said: str | None) -> tuple[str, ...]:
+    """What is said towards each brand after a human has said what the whole says.
+
+    With one brand that is the same thing. With several, the labels that were the machine's for the whole follow it, the others
+    stay: who corrects a text to positive leaves the brand it damns damned. Brands that are gone take theirs along.
+    """
+    labels = dict(one.rsplit(":", 1) for one in mention.towards)
+    if said is not None:
+        if len(brands) == 1:
+            return (f"{brands[0]}:{said}",)
+        labels = {brand: said if label == mention.sentiment else label for brand, label in labels.items()}
+    return tuple(f"{brand}:{label}" for brand, label in labels.items() if brand in brands)

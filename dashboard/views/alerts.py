@@ -92,7 +92,7 @@ def _incident(one: Incident) -> None:
         st.page_link(
             "views/mentions.py", label=_("The negative mentions, to take care of"), icon=":material/forum:",
             query_params={"brand": one.brand, **({"product": one.product} if one.product else {}),
-                          "sentiment": "negative", "q": _since(one)},
+                          "q": f"{_since(one)} AND {_negative(one)}"},
         )  # fmt: skip
     examples = data.mentions_by_id(one.examples)
     if examples:
@@ -105,6 +105,11 @@ def _incident(one: Incident) -> None:
 def _since(one: Incident) -> str:
     last = (one.ended_at or utc_now() + timedelta(days=1)).astimezone(UTC)
     return f"published_at:[{one.started_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} TO {last:%Y-%m-%dT%H:%M:%SZ}]"
+
+
+def _negative(one: Incident) -> str:
+    """What is negative as a whole, and what is so towards the brand alone."""
+    return f'(sentiment:negative OR towards:"{one.brand}:negative")'
 
 
 def _told(one: Incident) -> None:

@@ -112,6 +112,35 @@ def test_a_long_batch_is_one_unit(index: Index) -> None:
 
 
 # -- humans -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("brands", "towards", "changes", "shown"),
+    [
+        (("acme",), ("acme:none",), {"sentiment": "negative"}, ["acme:negative"]),
+        (
+            ("acme", "beta"),
+            ("acme:neutral", "beta:positive"),
+            {"sentiment": "negative"},
+            ["acme:negative", "beta:positive"],
+        ),
+        (("acme", "beta"), ("acme:none", "beta:positive"), {"brand": ["beta"]}, ["beta:positive"]),
+        (
+            ("acme", "beta"),
+            ("acme:none", "beta:positive"),
+            {"brand": ["acme"], "sentiment": "positive"},
+            ["acme:positive"],
+        ),
+        (("acme",), (), {"sentiment": "negative"}, None),
+    ],
+)
+def test_what_is_said_towards_a_brand_follows_a_human(
+    index: Index, brands: tuple[str, ...], towards: tuple[str, ...], changes: dict[str, Any], shown: list[str] | None
+) -> None:
+    index.write([mention(1, brand=brands, towards=towards)])
+    index.edit([edit(1, changes)])
+    assert one(index, 1).get("towards") == shown
+    assert found(settled(index), {"terms": {"towards": shown or ["acme:negative"]}}) == (ids([1]) if shown else [])
+
+
 def test_an_edit_shows_at_once_and_is_searchable(index: Index) -> None:
     index.write([mention(1), mention(2)])
     settled(index)

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, context
 from index import BadQuery, Index, IndexFailure
-from stream import utc_now
+from stream import mention_id, utc_now
 
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
 VIEWS = ("live", "mentions", "alerts", "sources", "analyse")
@@ -114,6 +114,13 @@ def test_mentions_are_filtered_by_the_address() -> None:
     page = opened("mentions", brand="bruma")
     assert "**20** menzioni" in words(page)
     assert "**1** menzione" in words(opened("mentions", q="author:utente7"))
+
+
+@pytest.mark.usefixtures("pages")
+def test_a_mention_tells_what_it_says_of_each_brand() -> None:
+    told = words(opened("mentions", mention=mention_id("https://forum.example.org/t/1001")))
+    assert "Verso ciascuna marca" in told and "Bruma: Solo nominata" in told
+    assert "Verso ciascuna" not in words(opened("mentions", mention=mention_id("https://forum.example.org/t/1")))
 
 
 @pytest.mark.usefixtures("pages")

@@ -1,0 +1,253 @@
+"""What a text says of each brand it names: masked tokens and the text's own judgement in, "<brand>:<label>" out.
+
+Most texts name one brand and are short: the text's own judgement then is the one towards the brand, unless a small trained
+head says that the text only names it. With several brands, or in a long text, each brand gets the clauses that speak of
+it (scopes.py), judged anew, and comparisons are read for what they say of both sides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import reduce
+from importlib import resources
+from math import exp, log, log1p
+from operator import mul, or_
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from enrichment.scopes import Scope, scopes
+from enrichment.sentiment import LONG, MASK, Judgement, Passage, SentimentEngine
+from enrichment.tokens import EDGES
+from stream import Sentiment
+
+Label = Literal["positive", "neutral", "negative", "none"]
+OPPOSITE: Final[dict[Label, Label]] = {"positive": "negative", "negative": "positive"}
+ONLY_NAMED: Final = "only names it"
+COMPARED: Final = "compared with another brand"
+_COMPARED_RIGHT: Final = 0.7  # share of comparisons read right
+
+
+class Attitude(NamedTuple):
+    """What a text says of a brand; `confidence` 0..1; `by`: what decided, in words a user reads."""
+
+    label: Label
+    confidence: float
+    by: str
+
+
+class Text(NamedTuple):
+    """A text that names brands: what an engine gets of it, the numbers of the brands, and what was judged of it as a whole."""
+
+    passage: Passage
+    brands: tuple[int, ...]
+    judgement: Judgement
+
+
+class Part(NamedTuple):
+    """What speaks of one brand in one text, given by its place."""
+
+    text: int
+    brand: int
+    scope: Scope
+
+
+# What single tokens say about whether somebody speaks his mind: one bit each.
+WORDS: Final[dict[str, frozenset[str]]] = {
+    "I": frozenset("i i'm im i've i'd i'll me my mine myself io mi mio mia miei mie me ho sono".split()),
+    "we": frozenset("we our us we're noi nostro nostra ci nostri abbiamo".split()),
+    "you": frozenset("you your you're u ur tu ti tuo tua vi vostro vostra voi".split()),
+    "not": frozenset("not no never don't can't won't didn't doesn't isn't non mai nessun nessuna niente senza".split()),
+    "wish": frozenset(
+        "want need wish hope would should could gotta vorrei voglio spero dovrebbe potrebbe serve".split()
+    ),
+    "very": frozenset(
+        "so very really too such just even still most molto troppo davvero proprio così tanto ancora".split()
+    ),
+    "news": frozenset(
+        "says said announces announced launches launch launching reports dice annuncia lancia presenta secondo".split()
+    ),
+    "maybe": frozenset("possibly if or any anyone might maybe forse se qualcuno please perhaps sapete chissà".split()),
+    "offer": frozenset(
+        "free win enter code codes check join follow giveaway valid gratis vinci codice iscriviti segui scopri sconto".split()
+    ),
+    "is": frozenset(
+        "is are was were it it's they that's isn't makes comes è era erano questo questa funziona fanno".split()
+    ),
+}
+_SMILEYS: Final = frozenset(":) :-) :D ;) ;-) :( :-( <3 :/ xD XD :p :P ^^ :)) =) =(".split())
+SHAPES: Final = ("address", "repost", "exclaims", "asks", "smiley", "named", "tagged", "addressed")
+NUMBERS: Final = ("positive", "negative", "turned", "strength", "confidence", "length", "opens", "one")
+FEATURES: Final = (*WORDS, *SHAPES, *NUMBERS)
+_PLACES: Final = np.arange(len(WORDS) + len(SHAPES))
+_BITS: Final = {name: 1 << place for place, name in enumerate((*WORDS, *SHAPES))}
+
+
+class _Cues(dict[str, int]):
+    """token -> bits of `WORDS` and `SHAPES`."""
+
+    def __missing__(self, token: str) -> int:
+        bits = self._of(token)
+        if len(self) < 300_000:
+            self[token] = bits
+        return bits
+
+    @staticmethod
+    def _of(token: str) -> int:
+        if MASK in token:
+            kind = "addressed" if token[0] == "@" or ".@" in token else "tagged" if "#" in token else "named"
+            return _BITS[kind] | _ending(token)
+        if token.startswith(("http", "www.", "{link")):
+            return _BITS["address"]
+        if token in _SMILEYS or any("\u2600" <= letter <= "\u27bf" or letter >= "\U0001f300" for letter in token):
+            return _BITS["smiley"]
+        word = token.strip(EDGES).lower().replace("’", "'")
+        if word in ("rt", "via"):
+            return _BITS["repost"]
+        return _ending(token) | sum(_BITS[name] for name, words in WORDS.items() if word in words)
+
+
+class _Sums(dict[int, float]):
+    """Bits -> the sum of their weights. Real texts have some thousands of combinations."""
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        super().__init__()
+        self._weights = weights
+
+    def __missing__(self, bits: int) -> float:
+        total = sum(weight for place, weight in enumerate(self._weights) if bits >> place & 1)
+        if len(self) < 300_000:
+            self[bits] = total
+        return total
+
+
+def _ending(token: str) -> int:
+    return (_BITS["exclaims"] if "!" in token else 0) | (_BITS["asks"] if "?" in token else 0)
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """The trained head, see towards_training.py: one weight a feature, and for each label the chance of more than naming the
+    brand from which on a text that is judged so counts as saying it."""
+
+    features: tuple[str, ...]
+    weights: tuple[float, ...]
+    edges: dict[Sentiment, float]
+
+
+def shipped() -> bytes:
+    """The weights that come with the program, as JSON."""
+    return resources.files("enrichment").joinpath("towards.json").read_bytes()
+
+
+class Towards:
+    """Says what texts say of brands. Holds a memo of words; no other state. `version` changes with anything that can change
+    an answer, apart from the engine."""
+
+    def __init__(self, weights: bytes | None = None) -> None:
+        raw = weights or shipped()
+        head = msgspec.json.decode(raw, type=Weights)
+        if head.features != FEATURES:
+            raise ValueError("the weights are not for these features: train them anew (make train)")
+        self.version = f"towards-{hashlib.blake2b(raw, digest_size=4).hexdigest()}"
+        self._sums = _Sums(head.weights[: len(_BITS)])
+        self._numbers = head.weights[len(_BITS) :]
+        self._edges = {label: log(chance / (1 - chance)) for label, chance in head.edges.items()}
+        self._cues = _Cues()
+
+    def judge(self, texts: Sequence[Text], engine: SentimentEngine) -> list[dict[int, Attitude]]:
+        """For each text, in order: number of a brand -> what is said of it. `engine` judges what is not the whole text."""
+        found: list[dict[int, Attitude]] = []
+        others: list[int] = []
+        for number, text in enumerate(texts):
+            if len(text.brands) == 1 and len(text.passage.tokens) <= LONG:
+                found.append({text.brands[0]: self._attitude(text, text.passage.tokens, text.judgement)})
+            else:
+                found.append({})
+                others.append(number)
+        if others:
+            some = [texts[number] for number in others]
+            for number, said in zip(others, self._part_by_part(some, engine), strict=True):
+                found[number] = said
+        return found
+
+    def _part_by_part(self, texts: Sequence[Text], engine: SentimentEngine) -> list[dict[int, Attitude]]:
+        parts = parts_of(texts)
+        found: list[dict[int, Attitude]] = [{} for _ in texts]
+        held = {(part.text, part.scope.against) for part in parts}
+        for part, judgement in zip(parts, judged_parts(texts, parts, engine), strict=True):
+            if (part.text, part.brand) in held:  # what others are held against is more than named
+                said = Attitude(judgement.label, judgement.confidence, judgement.by)
+            else:
+                said = self._attitude(texts[part.text], part.scope.tokens, judgement)
+            found[part.text][part.brand] = said
+        for part in parts:
+            if part.scope.lean or part.scope.against >= 0:
+                _compare(found[part.text], part)
+        return found
+
+    def _attitude(self, text: Text, tokens: Sequence[str], judgement: Judgement) -> Attitude:
+        label = judgement.label
+        score = self._sums[reduce(or_, map(self._cues.__getitem__, tokens))]
+        score += sum(map(mul, self._numbers, _numbers(text, tokens, judgement)))
+        if score < self._edges[label]:
+            return Attitude("none", round(1 / (1 + exp(score)), 2), ONLY_NAMED)
+        return Attitude(label, judgement.confidence, judgement.by)
+
+    def features(
+        self, texts: Sequence[Text], parts: Sequence[Part], judged: Sequence[Judgement]
+    ) -> NDArray[np.float64]:
+        """(parts, len(FEATURES)): the cues of a part's tokens, then `NUMBERS`; for training."""
+        look_up = self._cues.__getitem__
+        bits = np.array([reduce(or_, map(look_up, part.scope.tokens), 0) for part in parts], np.int64)
+        numbers = [
+            _numbers(texts[part.text], part.scope.tokens, judgement)
+            for part, judgement in zip(parts, judged, strict=True)
+        ]
+        return np.hstack([bits[:, None] >> _PLACES & 1, np.array(numbers, np.float64).reshape(-1, len(NUMBERS))])
+
+
+def parts_of(texts: Sequence[Text]) -> list[Part]:
+    """What speaks of each brand of each text."""
+    return [
+        Part(number, brand, scope)
+        for number, text in enumerate(texts)
+        for brand, scope in scopes(text.passage.tokens, text.brands).items()
+    ]
+
+
+def judged_parts(texts: Sequence[Text], parts: Sequence[Part], engine: SentimentEngine) -> list[Judgement]:
+    """The judgement of each part: the text's own where it is all of the text."""
+    own = [part for part in parts if len(part.scope.tokens) < len(texts[part.text].passage.tokens)]
+    asked = iter(
+        engine.judge([Passage(part.scope.tokens, texts[part.text].passage.language) for part in own]) if own else ()
+    )
+    return [
+        next(asked) if len(part.scope.tokens) < len(texts[part.text].passage.tokens) else texts[part.text].judgement
+        for part in parts
+    ]
+
+
+def _numbers(text: Text, tokens: Sequence[str], judgement: Judgement) -> tuple[float, ...]:
+    label = judgement.label
+    return (
+        label == "positive",
+        label == "negative",
+        label != text.judgement.label,
+        abs(judgement.score),
+        judgement.confidence,
+        log1p(min(len(tokens), LONG)),
+        MASK in tokens[0],
+        1.0,
+    )
+
+
+def _compare(found: dict[int, Attitude], part: Part) -> None:
+    """What a comparison says counts more than what the words around the name say."""
+    lean, against = part.scope.lean, part.scope.against
+    if lean:
+        found[part.brand] = Attitude("positive" if lean > 0 else "negative", _COMPARED_RIGHT, COMPARED)
+    elif turned := OPPOSITE.get(found[against].label):
+        found[part.brand] = Attitude(turned, _COMPARED_RIGHT, COMPARED)
