@@ -119,7 +119,7 @@ def test_mentions_are_filtered_by_the_address() -> None:
 @pytest.mark.usefixtures("pages")
 def test_a_mention_tells_what_it_says_of_each_brand() -> None:
     told = words(opened("mentions", mention=mention_id("https://forum.example.org/t/1001")))
-    assert "Verso ciascuna marca" in told and "Bruma: Solo nominata" in told
+    assert "Verso ciascuna marca" in told and "Bruma&#58; Solo nominata" in told
     assert "Verso ciascuna" not in words(opened("mentions", mention=mention_id("https://forum.example.org/t/1")))
 
 
