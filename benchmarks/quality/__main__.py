@@ -117,10 +117,16 @@ def main() -> None:
     if said.floor or said.ceiling:
         wanted = {name: Floor("", floor=value) for name, value in said.floor}
         wanted |= {name: Floor("", ceiling=value) for name, value in said.ceiling}
-        return change(wanted, lower=said.lower, because=said.because)
+        change(wanted, lower=said.lower, because=said.because)
+    else:
+        show(said.areas or AREAS, write=said.page)
+
+
+def show(areas: Sequence[str], *, write: bool) -> None:
+    """Prints the table; exits with what misses its floor."""
     scores: list[Score] = []
     wrong: list[str] = []
-    for area in said.areas or AREAS:
+    for area in areas:
         try:
             found = measure(area)
         except NoData as error:
@@ -128,7 +134,7 @@ def main() -> None:
         wrong += floors.misses(found, floors.read(area))
         scores += found
     print("\n".join(table(scores)))
-    if said.page:
+    if write:
         PAGE.write_text(page(scores, PAGE.read_text("utf-8") if PAGE.exists() else ""), "utf-8")
     if wrong:
         sys.exit("\n".join(["", *wrong]))
