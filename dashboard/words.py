@@ -182,6 +182,8 @@ def reason(by: str) -> str:
         return by.replace("words, the source says", _("words, and the source says"))
     if by.startswith("words: "):
         return by.replace("words:", _("words:"), 1).replace("(negated)", _("(negated)"))
+    if by.startswith("model "):
+        return _("model") + by.removeprefix("model")
     if by.startswith("cannot say"):
         return _("cannot say: no words of sentiment are known for this language")
     return {

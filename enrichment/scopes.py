@@ -81,7 +81,7 @@ _UNLIKE: Final = (
 def scopes(tokens: Sequence[str], brands: Sequence[int]) -> dict[int, Scope]:
     """Number of a brand -> what speaks of it, for each of `brands`. One brand in a short text: all of it."""
     if len(brands) == 1:
-        return {brands[0]: Scope(_about(tokens) if len(tokens) > LONG else list(tokens))}
+        return {brands[0]: Scope(about(tokens) if len(tokens) > LONG else list(tokens))}
     found: dict[int, list[str]] = {brand: [] for brand in brands}
     leans: dict[int, tuple[int, int]] = {}
     clauses = list(_clauses(tokens))
@@ -93,7 +93,7 @@ def scopes(tokens: Sequence[str], brands: Sequence[int]) -> dict[int, Scope]:
     return {brand: Scope(words or list(tokens), *leans.get(brand, (0, -1))) for brand, words in found.items()}
 
 
-def _about(tokens: Sequence[str]) -> list[str]:
+def about(tokens: Sequence[str]) -> list[str]:
     """The sentences that name a brand, each with the next one."""
     kept: list[str] = []
     wanted = False

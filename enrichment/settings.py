@@ -18,6 +18,8 @@ class EnrichmentSettings(Settings):
 
     languages: tuple[str, ...] = ("it", "en", "es", "fr", "de", "pt")  # fewer = surer on short texts
     engine: str = "lexicon"  # what judges sentiment: "lexicon" (VADER and our Italian word list) or "hf:NAME-OR-FOLDER"
+    hf_labels: tuple[str, ...] = ()  # what a model's outputs mean, in order, where its own names do not say it
+    hf_threads: int = Field(default=1, ge=1, le=64)  # cores that a Hugging Face model may use
     topics_file: Path | None = None  # your own topics.toml instead of the built-in one
     story_window: int = Field(default=131_072, ge=1024, le=4_194_304)  # mentions in which copies are found
     batch: int = Field(default=512, ge=1, le=10_000)  # records tagged and stored at a time
