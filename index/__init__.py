@@ -5,7 +5,7 @@ from pathlib import Path
 from index.counts import MEASURES, counts
 from index.elastic.settings import ElasticSettings
 from index.export import COLUMNS, rows, safe_cell
-from index.fields import FIELDS
+from index.fields import FIELDS, field_named, value_typed
 from index.highlight import highlights
 from index.lucene import parse_query
 from index.overlay import BadEdit
@@ -45,12 +45,14 @@ __all__ = [
     "Upkeep",
     "Written",
     "counts",
+    "field_named",
     "highlights",
     "open_index",
     "open_upkeep",
     "parse_query",
     "rows",
     "safe_cell",
+    "value_typed",
 ]
 
 
