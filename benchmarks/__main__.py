@@ -14,6 +14,7 @@ DATA = Path(os.environ.get("RONZIO_DATA", "../shared/data"))
 SMALL = {  # name -> arguments, and the folder of the data it needs
     "log": (("50000",), ""),
     "enrichment": (("--tweets", "2000", "--brands", "10,1000"), "airline"),
+    "expressions": (("--decisions", "50000"), "airline"),
     "whole_way": (("60000",), "airline"),
     "queries": (("100000", "15"), ""),
     "pages": (("100000", "15"), ""),

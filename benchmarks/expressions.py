@@ -158,9 +158,8 @@ def main() -> None:
     )
     each = (cost - base) / matches
     verdict = "  MISSES THE GOAL" if each > A_MATCH else ""
-    print(
-        f"  10000 about one brand {cost:7.1f} us a tweet that names it, {matches:.0f} matches: {each:.2f} us each (goal {A_MATCH}){verdict}"
-    )
+    print(f"  10000 about one brand {cost:7.1f} us a tweet that names it, {matches:.0f} matches")
+    print(f"                        {each:7.2f} us a match (goal {A_MATCH}){verdict}")
     made, true, wrong = disagreements(texts, chosen.decisions)
     print(f"{made} decisions of random expressions, {true} true: {wrong} disagreements with the plain way")
     if wrong:
