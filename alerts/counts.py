@@ -15,7 +15,7 @@ import numpy as np
 from alerts.baseline import Floats
 from alerts.series import MEMORY, Series, discount, gaps
 from alerts.settings import AlertSettings
-from index import Index, Json
+from index import Index, Json, parse_query
 from stream import SourceStatus
 
 _NEWEST = 60  # buckets read anew at every look: more than the longest stretch that is judged together
@@ -47,6 +47,7 @@ class Subject(NamedTuple):
     brand: str
     product: str = ""
     without: tuple[str, ...] = ()
+    limit: str = ""  # an expression: only mentions in which it holds count
 
     def query(self, since: datetime, until: datetime, *, negative: bool = True) -> Json:
         """The mentions that count: live ones (no backfill) published in [since, until)."""
@@ -60,6 +61,8 @@ class Subject(NamedTuple):
             must.append({"term": {"product": self.product}})
         if negative:
             must.append(negative_towards(self.brand))
+        if self.limit:
+            must.append(parse_query(self.limit))
         body: Json = {"filter": must}
         if self.without:
             body["must_not"] = [{"terms": {"product": list(self.without)}}]

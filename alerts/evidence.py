@@ -98,12 +98,12 @@ def with_evidence(incident: Incident, evidence: Evidence) -> Incident:
     )
 
 
-def product_to_blame(index: Index, brand: str, since: datetime, until: datetime) -> str:
-    """The product that most of the brand's negative mentions name, or ""."""
+def product_to_blame(index: Index, subject: Subject, since: datetime, until: datetime) -> str:
+    """The product that most of the negative mentions of the subject's brand name, or ""."""
     answer = index.search(
         {
             "size": 0,
-            "query": Subject(brand).query(since, until),
+            "query": Subject(subject.brand, limit=subject.limit).query(since, until),
             "aggs": {"products": {"terms": {"field": "product", "size": 1}}},
         }
     )

@@ -72,9 +72,9 @@ class Watcher:
         one, its products start none. One crisis is one incident."""
         for product in brand.products:
             if product.id in open_ones or "" not in open_ones:
-                subject = Subject(brand.id, product.id)
+                subject = Subject(brand.id, product.id, limit=brand.alert_query)
                 yield from self._judge(brand, subject, open_ones, moment, now)
-        rest = Subject(brand.id, without=tuple(sorted(filter(None, open_ones))))
+        rest = Subject(brand.id, without=tuple(sorted(filter(None, open_ones))), limit=brand.alert_query)
         yield from self._judge(brand, rest, open_ones, moment, now)
 
     def _judge(
@@ -119,8 +119,8 @@ class Watcher:
 
     def _narrowed(self, subject: Subject, decision: Decision, open_ones: dict[str, Incident]) -> Subject:
         """The product that a brand's incident is really about, if one product makes up most of it."""
-        product = product_to_blame(self._index, subject.brand, decision.began, decision.until)
-        return Subject(subject.brand, product) if product and product not in open_ones else subject
+        product = product_to_blame(self._index, subject, decision.began, decision.until)
+        return Subject(subject.brand, product, limit=subject.limit) if product and product not in open_ones else subject
 
     def _is_past(self, incident: Incident, event: Event | None) -> bool:
         """Whether a "new" incident is one that has been told to its end: the same buckets seen once more."""
@@ -131,7 +131,7 @@ class Watcher:
         to = brand.alert_to or self._mail.to
         if phase is None or not to or self._index.records.get("mail", mail_id(incident, phase)) is not None:
             return 0
-        subject = Subject(incident.brand, incident.product)
+        subject = Subject(incident.brand, incident.product, limit=brand.alert_query)
         until = _until(incident, series_end=now)
         evidence = gather(self._index, subject, incident.started_at, until)
         mail = compose(

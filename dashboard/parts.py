@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from dashboard import context
-from dashboard.words import _, ago, inert, label, moment
+from dashboard.words import _, ago, inert, label, moment, problem
 from index import BadQuery, IndexFailure, Json
 from stream import utc_now
 
@@ -41,7 +41,7 @@ def bad_query(error: BadQuery) -> None:
     """Why a typed query cannot be answered, and where."""
     place = _(" (at letter {column})").format(column=error.column) if error.column else ""
     st.error(_("The query cannot be answered") + place, icon=":material/error:")
-    st.text(str(error))
+    st.text(problem(error))
 
 
 def own_brands() -> list[str]:

@@ -12,6 +12,8 @@ import streamlit as st
 
 from dashboard import context
 from i18n import format_datetime, format_delta, format_number, format_percent, language_or_default, translator
+from index import BadQuery
+from stream import expressions as ex
 
 
 def language() -> str:
@@ -172,8 +174,8 @@ def period_name(key: str) -> str:
 def reason(by: str) -> str:
     """What decided a tag, in the visitor's language; the words themselves stay as they were found."""
     start, _quote, rest = by.partition(' "')
-    if start == "keyword" and rest:
-        return _("keyword") + f' "{rest}'
+    if start in ("keyword", "query") and rest:
+        return {"keyword": _("keyword"), "query": _("query")}[start] + f' "{rest}'
     for kind, field in (("product ", "product"), ("topic ", "topic")):
         if by.startswith(kind):
             names = [label(field, value) for value in by.removeprefix(kind).split(", ")]
@@ -190,6 +192,13 @@ def reason(by: str) -> str:
         "words": _("words of the text"), "no word of sentiment": _("no word of sentiment"),
         "only names it": _("only names it"), "compared with another brand": _("compared with another brand"),
     }.get(by, by)  # fmt: skip
+
+
+def problem(error: BadQuery | ex.ExpressionError) -> str:
+    """What is wrong with a typed query, in the visitor's language where there are words for it."""
+    if not error.template:
+        return str(error)
+    return translator("expressions", language()).gettext(error.template).format(**error.values)
 
 
 def inert(text: str) -> str:

@@ -1,6 +1,8 @@
 """Which brand, in which language, how it is meant, about what, and of which story: the worker and its parts."""
 
 from enrichment.engines import EngineError, sentiment_engine
+from enrichment.expressions import Document, Expressions, Facts
+from enrichment.expressions import check as check_expression
 from enrichment.sentiment import Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
 from enrichment.stories import Stories
@@ -12,9 +14,12 @@ from enrichment.worker import GROUP, TooManyDead, run_worker
 __all__ = [
     "GROUP",
     "STORIES_GROUP",
+    "Document",
     "EngineError",
     "Enricher",
     "EnrichmentSettings",
+    "Expressions",
+    "Facts",
     "Judgement",
     "Passage",
     "Rejected",
@@ -23,6 +28,7 @@ __all__ = [
     "TooManyDead",
     "TopicRule",
     "TopicsError",
+    "check_expression",
     "load_topics",
     "run_stories",
     "run_worker",

@@ -1,12 +1,14 @@
-"""Which brands and products a text names: rules of `ronzio.toml` in, ids with the keywords that decided out."""
+"""Which brands and products a text names: rules of `ronzio.toml` in, ids with the words that decided out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from enrichment.expressions import Document
 from enrichment.fold import fold
 from enrichment.keywords import Hit, Keyword
+from enrichment.queries import Queries, Said
 from stream import Brand
 from stream import Product as BrandProduct
 
@@ -18,11 +20,13 @@ class _Named(NamedTuple):
 
 
 class Naming(NamedTuple):
-    """What a text names. `hits` are those that count, with the index of their keyword."""
+    """What a text names. `hits` are the names in it, with their number in `BrandRules.names`; `context` is what else a query
+    asked for and found."""
 
     brands: tuple[str, ...]
     products: tuple[str, ...]
     hits: tuple[Hit, ...]
+    context: tuple[Hit, ...] = ()
 
 
 NOTHING = Naming((), (), ())
@@ -32,7 +36,8 @@ class BrandRules:
     """The brands' keywords, and what their hits mean together: exclusions, products, products that need their brand.
 
     An `exclude` that holds one of the keywords it stands beside ("delta del Po" for Delta) takes away the hits inside it;
-    any other takes away the whole text, for the brand or product it belongs to.
+    any other takes away the whole text, for the brand or product it belongs to. A query counts like a keyword: it names its
+    brand or product where it holds. `names` are the keywords, and behind them what the queries ask for.
     """
 
     def __init__(self, brands: Sequence[Brand]) -> None:
@@ -41,19 +46,26 @@ class BrandRules:
         self._plain: list[tuple[str, ...]] = []  # (brand,), one and the same for all of a brand's own; () for products
         self._refuses: dict[int, int] = {}  # keyword -> owner whose hits do not count in this text
         self._covers: dict[int, int] = {}  # keyword -> owner whose hits do not count inside it
-        self._owners = 0
+        self._of_owner: list[_Named] = []
+        self._queries: list[tuple[int, str, str]] = []  # owner, its name, what it asks for
         for brand in brands:
             self._add(_Named(brand.id, "", False), brand)
             for product in brand.products:
                 self._add(_Named(brand.id, product.id, product.needs_brand), product)
+        self.queries = Queries(self._queries, len(self.keywords))
+        self.names = [*self.keywords, *self.queries.names]
+        self._named += [self._of_owner[name.owner] for name in self.queries.names]
 
     def _add(self, named: _Named, rules: Brand | BrandProduct) -> None:
-        owner = self._owners
-        self._owners += 1
+        owner = len(self._of_owner)
+        self._of_owner.append(named)
+        if rules.query:
+            self._queries.append((owner, rules.name, rules.query))
         first = len(self.keywords)
         self.keywords += [Keyword(owner, word) for word in rules.keywords]
         self.keywords += [Keyword(owner, word, exact=True) for word in rules.exact]
         names = [_padded(keyword.text) for keyword in self.keywords[first:]]
+        names += [_padded(rules.name)] if rules.query else []
         for word in rules.exclude:
             covers = any(name in _padded(word) for name in names)
             (self._covers if covers else self._refuses)[len(self.keywords)] = owner
@@ -62,7 +74,7 @@ class BrandRules:
         self._plain += [() if named.product else (named.brand,)] * (len(self.keywords) - first)
 
     def tag_of(self, keyword: int) -> str:
-        """ "brand:acme" or "product:uno": what a hit of this keyword speaks for."""
+        """ "brand:acme" or "product:uno": what a hit of this number speaks for."""
         named = self._named[keyword]
         return f"product:{named.product}" if named.product else f"brand:{named.brand}"
 
@@ -70,8 +82,12 @@ class BrandRules:
         """The id of the brand that a hit of this keyword speaks for, also where it is a product's."""
         return self._named[keyword].brand
 
-    def decide(self, hits: Sequence[Hit]) -> Naming:
-        """`hits` hold only keywords of these rules. Ids come in the order of their first hit."""
+    def decide(self, hits: Sequence[Hit], document: Document | None = None) -> Naming:
+        """`hits` hold only keywords of these rules; a `document` is held against the queries. Ids come in the order of their
+        first hit."""
+        said = self.queries.match(document) if document is not None else ()
+        if said:
+            return self._decide_all(hits, said)
         if self._refuses or self._covers:
             hits = self._not_excluded(hits)
         if not hits:
@@ -87,6 +103,24 @@ class BrandRules:
             tuple(dict.fromkeys(one.brand for _, one in kept)),
             tuple(dict.fromkeys(one.product for _, one in kept if one.product)),
             tuple(hit for hit, _ in kept),
+        )
+
+    def _decide_all(self, hits: Sequence[Hit], said: Sequence[Said]) -> Naming:
+        """With queries that hold. One whose names are all inside excluded phrases does not count."""
+        names = self._not_excluded([*hits, *(hit for one in said for hit in one.names)])
+        refused = {self._refuses[hit.keyword] for hit in hits if hit.keyword in self._refuses}
+        good = [
+            one for one in said if one.owner not in refused and (not one.names or not set(one.names).isdisjoint(names))
+        ]
+        firsts = [(hit.start, self._named[hit.keyword]) for hit in names]
+        firsts += [(one.context[0].start, self._of_owner[one.owner]) for one in good if not one.names]
+        alone = {one.brand for _, one in firsts if not one.needs_brand}
+        kept = [one for _, one in sorted(firsts, key=lambda first: first[0]) if one.brand in alone]
+        return Naming(
+            tuple(dict.fromkeys(one.brand for one in kept)),
+            tuple(dict.fromkeys(one.product for one in kept if one.product)),
+            tuple(hit for hit in names if self._named[hit.keyword].brand in alone),
+            tuple(hit for one in good for hit in one.context if self._of_owner[one.owner].brand in alone),
         )
 
     def _not_excluded(self, hits: Sequence[Hit]) -> list[Hit]:
@@ -105,7 +139,7 @@ class BrandRules:
             return names
         good = []
         for hit in names:
-            owner = self.keywords[hit.keyword].owner
+            owner = self.names[hit.keyword].owner
             inside = any(of == owner and start <= hit.start and hit.end <= end for of, start, end in covered)
             if owner not in refused and not inside:
                 good.append(hit)

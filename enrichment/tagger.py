@@ -17,6 +17,7 @@ import xxhash
 from enrichment.brands import BrandRules, Naming
 from enrichment.decoding import Unreadable, decode
 from enrichment.engines import sentiment_engine
+from enrichment.expressions import Document, Facts
 from enrichment.keywords import Hit, KeywordMatcher
 from enrichment.language import LanguageModel
 from enrichment.sentiment import MASK, Judgement, Passage, SentimentEngine
@@ -74,7 +75,7 @@ class Enricher:
         self._why = Why(self._brands, self._topics)
         self._ids = tuple(brand.id for brand in brands)
         self._numbers = {id: number for number, id in enumerate(self._ids)}
-        owners = [self._brands.brand_of(keyword) for keyword in range(self._topics.first)]
+        owners = [self._brands.brand_of(name) for name in range(len(self._brands.names))]
         self._masks = [f"{MASK}{self._numbers[owner]}" for owner in owners]
         self.engine = self._version(brands)
 
@@ -121,11 +122,20 @@ class Enricher:
                 brand_hits.append(hit)
             else:
                 topic_hits.append(hit)
-        naming = self._brands.decide(brand_hits)
+        naming = self._brands.decide(brand_hits, self._document(item) if self._brands.queries.any else None)
         if not naming.brands:
             reason = "a word that excludes it stands in it" if brand_hits else "names none of the brands"
             return Rejected(kind="not-a-mention", reason=reason, id=item.id, source=item.source)
         return _Named(place, item, naming, topic_hits, self._masked(text, naming.hits).split())
+
+    def _document(self, item: Item) -> Document:
+        facts = Facts(item.site, item.author, "", item.source, item.channel, item.url)
+        return Document(item.title, item.text, facts, language=lambda: self._language(item))
+
+    def _language(self, item: Item) -> str:
+        """Of one item, with its brands' names in it: for queries, which decide what is a brand's name."""
+        sums = self._tokens.add_up([f"{item.title} {item.text}".split()])
+        return self._languages.decide(sums.scores, sums.words, [item.language])[0][0]
 
     def _masked(self, text: str, hits: Sequence[Hit]) -> str:
         """The text with a mask instead of each brand's name, which is no word, and with HTML entities spelled out."""

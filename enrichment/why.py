@@ -20,9 +20,10 @@ class Why:
     """Words and confidences are prepared once for each keyword."""
 
     def __init__(self, brands: BrandRules, topics: TopicRules) -> None:
+        kinds = ["keyword"] * len(brands.keywords) + ["query"] * len(brands.queries.names)
         self._brands = [
-            (brands.tag_of(number), f"brand:{brands.brand_of(number)}", f'keyword "{keyword.text}"', _sureness(keyword))
-            for number, keyword in enumerate(brands.keywords)
+            (brands.tag_of(number), f"brand:{brands.brand_of(number)}", f'{kind} "{name.text}"', _sureness(name))
+            for number, (kind, name) in enumerate(zip(kinds, brands.names, strict=True))
         ]
         self._topics = [f'keyword "{keyword.text}"' for keyword in topics.keywords]
         self._first_topic = topics.first
@@ -38,7 +39,7 @@ class Why:
     ) -> tuple[Reason, ...]:
         """All of them, brands and products first."""
         title = len(item.title)
-        found = self._of_names(naming.hits, title)
+        found = self._of_names((*naming.hits, *naming.context) if naming.context else naming.hits, title)
         for topic in topics:
             tag = f"topic:{topic.rule.id}"
             for hit in topic.hits[:SHOWN]:
@@ -89,7 +90,7 @@ def _departments(topics: Sequence[Topic]) -> dict[str, list[Topic]]:
 
 def _spanned(tag: str, by: str, confidence: float, hit: Hit, title: int) -> Reason:
     """`hit` in title + two line ends + text, or in the text alone where there is no title."""
-    if not title:
+    if not title or hit.start < 0:
         return Reason(tag=tag, by=by, confidence=confidence, start=hit.start, end=hit.end)
     if hit.end <= title:
         return Reason(tag=tag, by=by, confidence=confidence, field="title", start=hit.start, end=hit.end)

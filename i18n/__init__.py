@@ -1,7 +1,8 @@
 """The user's language: translated words, and numbers, times and shares as that language writes them.
 
 Texts stand in English in the code, inside `_()` or `ngettext()`; other languages come from
-`i18n/locale/<language>/LC_MESSAGES/<domain>.po`, one domain a folder ("alerts", "dashboard").
+`i18n/locale/<language>/LC_MESSAGES/<domain>.po`, one domain a folder ("alerts", "dashboard") and one
+for what is wrong with an expression ("expressions").
 `python -m i18n` adds the texts found in the code to the catalogues.
 """
 

@@ -1,7 +1,7 @@
 """Which texts a folder shows: found in its Python files and Jinja templates, and brought into its catalogues.
 
-A text is the argument of `_()`, `gettext()`, `ngettext()` or `pgettext()`, or stands in a template's `{% trans %}`.
-The catalogue of a folder has the folder's name.
+A text is the argument of `_()`, `gettext()`, `ngettext()` or `pgettext()`, stands in a template's `{% trans %}`, or is what an
+ExpressionError says. The catalogue of a folder has the folder's name; what is wrong with an expression has one of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from babel.messages.pofile import read_po, write_po
 from i18n.catalogue import LANGUAGES, catalogue_file
 
 ROOT = Path(__file__).resolve().parent.parent
-DOMAINS = ("alerts", "dashboard")
+FOLDERS = {
+    "alerts": ("alerts",),
+    "dashboard": ("dashboard",),
+    "expressions": ("stream/expressions", "index", "enrichment/expressions"),
+}
+DOMAINS = tuple(FOLDERS)
 
 _METHODS = [("**.py", "python"), ("**.html", "jinja2"), ("**.txt", "jinja2")]
 _KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
@@ -23,15 +28,17 @@ _KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     "gettext": None,
     "ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
+    "ExpressionError": (1,),
 }
 
 
 def texts(domain: str) -> Catalog:
-    """The texts in the code of folder `domain`, with nothing translated."""
+    """The texts in the code of `domain`, with nothing translated."""
     found = Catalog(domain=domain, project="ronzio", charset="utf-8", fuzzy=False)
-    rows = extract_from_dir(ROOT / domain, method_map=_METHODS, keywords=_KEYWORDS, comment_tags=("L10N:",))
-    for file, _line, message, comments, context in rows:
-        found.add(message, None, [(f"{domain}/{file}", 0)], auto_comments=comments, context=context)
+    for folder in FOLDERS[domain]:
+        rows = extract_from_dir(ROOT / folder, method_map=_METHODS, keywords=_KEYWORDS, comment_tags=("L10N:",))
+        for file, _line, message, comments, context in rows:
+            found.add(message, None, [(f"{folder}/{file}", 0)], auto_comments=comments, context=context)
     return found
 
 

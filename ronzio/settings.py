@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from pydantic import Field, ValidationError, model_validator
 from alerts import AlertSettings, MailSettings
 from crawlers import CrawlerSettings
 from dashboard import DashboardSettings
-from enrichment import EnrichmentSettings
-from index import ElasticSettings
+from enrichment import EnrichmentSettings, check_expression
+from index import BadQuery, ElasticSettings, parse_query
 from stream import Brand, KafkaSettings, Settings, slug
+from stream.expressions import ExpressionError
 
 DEFAULT_FILE = Path("ronzio.toml")
 OVERRIDES = {  # (table, key) -> environment variable that holds over what the file says
@@ -72,6 +73,14 @@ class RonzioSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _expressions_can_be_asked(self) -> RonzioSettings:
+        for brand in self.brands:
+            for what in (brand, *brand.products):
+                _asked(f'"{what.name}": query', what.query, check_expression)
+            _asked(f'"{brand.name}": alert_query', brand.alert_query, parse_query)
+        return self
+
+    @model_validator(mode="after")
     def _links_lead_to_the_pages(self) -> RonzioSettings:
         if not self.mail.dashboard_url:
             mail = self.mail.model_copy(update={"dashboard_url": self.dashboard.address})
@@ -87,6 +96,14 @@ class RonzioSettings(Settings):
     def index_place(self) -> Path | ElasticSettings:
         """For `open_index`."""
         return self.elasticsearch or self.data_dir / "index"
+
+
+def _asked(name: str, text: str, read: Callable[[str], object]) -> None:
+    try:
+        if text:
+            read(text)
+    except (ExpressionError, BadQuery) as error:
+        raise ValueError(f"brands: {name}: {error} (at letter {error.column})") from None
 
 
 def load(path: Path) -> RonzioSettings:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from stream.expressions import ExpressionError, parse
 from stream.settings import Settings
 
 
@@ -19,22 +20,34 @@ def slug(name: str) -> str:
 
 class Named(Settings):
     """Something to look for. A keyword matches whole words, without regard to case or accents, also behind an Italian
-    elision (l'Aurora, dell’Aurora) and as #hashtag or @handle; `exact` matches only as written; a text in which an
-    `exclude` word occurs does not match, and neither does a keyword inside an excluded phrase."""
+    elision (l'Aurora, dell’Aurora) and as #hashtag or @handle; `exact` matches only as written; `query` matches where the
+    expression holds (docs/brands.md), whether or not a keyword does; a text in which an `exclude` word occurs does not
+    match, and neither does a keyword inside an excluded phrase."""
 
     name: str = Field(min_length=1)  # as people see it
     id: str = ""  # in queries; none given: made of the name
-    keywords: tuple[str, ...] = ()  # none given: the name itself
+    keywords: tuple[str, ...] = ()  # none given, nor exact, nor query: the name itself
     exact: tuple[str, ...] = ()  # case and accents count: "TIM"
+    query: str = ""  # an expression: '=TIM AND (rete OR fibra OR offert*) AND NOT "tim cook"'
     exclude: tuple[str, ...] = ()  # words and phrases that show that something else is meant
 
     @model_validator(mode="after")
     def _fill(self) -> Named:
         if not self.id:
             object.__setattr__(self, "id", slug(self.name))
-        if not self.keywords and not self.exact:
+        if not self.keywords and not self.exact and not self.query:
             object.__setattr__(self, "keywords", (self.name,))
         return self
+
+    @field_validator("query")
+    @classmethod
+    def _can_be_read(cls, query: str) -> str:
+        if query.strip():
+            try:
+                parse(query)
+            except ExpressionError as error:
+                raise ValueError(f"{error} (at letter {error.column})") from None
+        return query.strip()
 
     @field_validator("keywords", "exact", "exclude")
     @classmethod
@@ -60,3 +73,4 @@ class Brand(Named):
     products: tuple[Product, ...] = ()
     competitors: tuple[str, ...] = ()  # ids or names of other brands in this file
     alert_to: tuple[str, ...] = ()  # e-mail addresses; none: [mail] to
+    alert_query: str = ""  # only mentions in which it holds count for alerts: "reach:>=100 AND NOT channel:import"

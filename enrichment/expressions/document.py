@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from enrichment.fold import fold, original
@@ -52,18 +53,29 @@ def words_of(text: str) -> str:
 class Document:
     """One text to be matched. Places are worked out only when somebody asks: most texts match nothing."""
 
-    __slots__ = ("_blanks", "_parts", "_places", "boundary", "facts", "joined", "padded")
+    __slots__ = ("_blanks", "_facts", "_language", "_parts", "_places", "boundary", "joined", "padded")
 
-    def __init__(self, title: str, text: str, facts: Facts = NOTHING_KNOWN) -> None:
-        """`text` and `title` without lone surrogates. Places count code points of `joined`."""
+    def __init__(
+        self, title: str, text: str, facts: Facts = NOTHING_KNOWN, language: Callable[[], str] | None = None
+    ) -> None:
+        """`text` and `title` without lone surrogates. Places count code points of `joined`. `language` is called only if an
+        expression asks for it and the rest may hold; without it `facts.language` counts."""
         self._parts = (title, text)
         self.joined = f"{title}\n\n{text}" if title else text
         before = words_of(title) if title else ""
         self.padded = f" {before} {BREAK} {words_of(text)} " if before else f" {words_of(text)} "
         self.boundary = len(before) + 2 if before else -1  # where the break stands; what lies behind is the text
-        self.facts = facts
+        self._facts = facts
+        self._language = language
         self._blanks: list[int] | None = None
         self._places: list[tuple[int, int]] | None = None
+
+    def fact(self, field: str) -> str:
+        """What is known of a field of `Facts`."""
+        if field == "language" and self._language is not None:
+            return self._language()
+        value: str = getattr(self._facts, field)
+        return value
 
     def numbers(self, start: int, end: int) -> tuple[int, int]:
         """First and last word touched by [start, end) of `padded`; those of the text far behind those of the title."""

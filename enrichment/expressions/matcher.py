@@ -91,16 +91,15 @@ class _Facts:
                 self._values.setdefault(fact.field, {})[fact.value] = number
 
     def find(self, document: Document, found: dict[int, Any]) -> None:
-        facts = document.facts
         for field, numbers in self._values.items():
-            value = getattr(facts, field)
+            value = document.fact(field)
             value = value.lower() if field == "author" else value
             while value:
                 if (number := numbers.get(value)) is not None:
                     found[number] = ()
                 value = value.partition(".")[2] if field == "site" else ""  # shop.acme.it is on acme.it too
         for field, pattern, number in self._patterns:
-            value = getattr(facts, field)
+            value = document.fact(field)
             if pattern.fullmatch(value.lower() if field == "author" else value):
                 found[number] = ()
 
@@ -124,7 +123,9 @@ class Expressions:
         needles = [(number, term) for number, term in numbered if isinstance(term, Needle)]
         self._first = _Automaton((number, term) for number, term in needles if number in self._filed)
         self._others = _Automaton((number, term) for number, term in needles if number not in self._filed)
-        self._facts = _Facts((number, term) for number, term in numbered if isinstance(term, Fact))
+        facts = [(number, term) for number, term in numbered if isinstance(term, Fact)]
+        self._first_facts = _Facts((number, term) for number, term in facts if number in self._filed)
+        self._other_facts = _Facts((number, term) for number, term in facts if number not in self._filed)
         self.fields = frozenset(term.field for _number, term in numbered if isinstance(term, Fact))
 
     def _file(self, text: str, numbers: _Numbers, node: ex.Node) -> None:
@@ -148,12 +149,13 @@ class Expressions:
         """The numbers of the expressions that hold, and what was found, for `hits`."""
         found: dict[int, Any] = {}
         self._first.find(document, found)
-        self._facts.find(document, found)
+        self._first_facts.find(document, found)
         there = [filed for term in found if (filed := self._filed.get(term)) is not None]
         matched: set[int] = set()
         if not there:
             return matched, found
         self._others.find(document, found)
+        self._other_facts.find(document, found)
         keys = found.keys()
         for filed in there:
             if filed.decided:
@@ -173,6 +175,11 @@ class Expressions:
         marked = why(self._trees[number], found, document) or set()
         placed = {Hit(term, *document.place(start, end)) for term, start, end in marked}
         return sorted(placed, key=lambda hit: (hit.start, -hit.end, hit.term))
+
+    def words(self, number: int) -> list[int]:
+        """The terms of an expression that can be found in a text, those behind a NOT left out."""
+        numbers = numbers_of(self._trees[number], positive=True)
+        return [term for term in dict.fromkeys(numbers) if isinstance(self._terms.all[term], Needle)]
 
     def typed(self, term: int) -> str:
         """A term as it was written."""

@@ -66,16 +66,16 @@ def grow(node: ex.Node, terms: Terms) -> Tree:
     raise ex.ExpressionError("comparisons are for stored mentions", node.column)
 
 
-def numbers_of(tree: Tree) -> list[int]:
-    """Its terms, in the order they were typed."""
+def numbers_of(tree: Tree, *, positive: bool = False) -> list[int]:
+    """Its terms, in the order they were typed; `positive`: those behind a NOT left out."""
     match tree:
         case int():
             return [tree]
         case Close():
             return numbers_of(tree.left) + numbers_of(tree.right)
         case Without():
-            return numbers_of(tree.part)
-    return [number for part in tree.parts for number in numbers_of(part)]
+            return [] if positive else numbers_of(tree.part)
+    return [number for part in tree.parts for number in numbers_of(part, positive=positive)]
 
 
 class Cover(NamedTuple):

@@ -45,6 +45,14 @@ def run(watch: Watcher, since: datetime, minutes: int) -> list[str]:
     return [event for minute in range(minutes) for _, event in watch.look(since + minute * MINUTE)]
 
 
+def test_only_mentions_in_which_the_alert_query_holds_count(store: Store) -> None:
+    store.write(usual_talk(), crisis())
+    limited = brand().model_copy(update={"alert_query": "reach:>=1000000 AND lingua:it"})
+    assert run(watcher(store.index, limited), NOW, 5) == []
+    limited = brand().model_copy(update={"alert_query": "NOT reach:>=1000000"})
+    assert run(watcher(store.index, limited), NOW, 5) == ["started"]
+
+
 def test_a_crisis_is_one_incident_with_one_mail(store: Store) -> None:
     store.write(usual_talk(), crisis())
     assert run(watcher(store.index), NOW, 5) == ["started"]

@@ -48,6 +48,19 @@ def spans(mention: Mention, tag: str) -> list[str]:
     return [fields[why.field][why.start : why.end] for why in mention.why if why.tag == tag and why.start >= 0]
 
 
+def test_a_query_decides_says_why_and_masks_its_names_only() -> None:
+    brand = Brand(name="Target", query="=Target AND (negozio OR scont* OR orrendo) AND lang:it")
+    enricher = Enricher((brand, BRANDS[1]), EnrichmentSettings())
+    mention = tag(
+        enricher, title="Sconti nel negozio", text="Ma il servizio di Target oggi è stato davvero orrendo e lento"
+    )
+    assert mention.brand == ("target",) and mention.sentiment == "negative"
+    assert spans(mention, "brand:target") == ["Target", "Sconti", "negozio", "orrendo"]
+    assert {why.by for why in mention.why if why.tag == "brand:target"} >= {'query "Target"', 'query "scont*"'}
+    english = raw(text="The service at Target with its negozio sign was really awful this morning")
+    assert isinstance(enricher.tag([english])[0], Rejected)
+
+
 def test_carries_the_item_over(enricher: Enricher) -> None:
     fields: dict[str, Any] = {
         "title": "Aurora", "text": "buona", "url": "https://a.example/1", "site": "a.example", "author": "Anna",

@@ -44,7 +44,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one() -> None:
 
 
 def test_an_unknown_key_near_nothing_is_refused_with_all_known_ones() -> None:
-    with pytest.raises(ValidationError, match=r'unknown key "zzz"; known are alert_to, .*time_zone'):
+    with pytest.raises(ValidationError, match=r'unknown key "zzz"; known are alert_query, alert_to, .*time_zone'):
         Brand.model_validate({"name": "Aurora", "zzz": 1})
 
 
@@ -57,3 +57,10 @@ def test_a_word_without_a_letter_is_refused(field: str) -> None:
 def test_settings_do_not_change_once_made() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Brand(name="Aurora").name = "Alba"  # type: ignore[misc]
+
+
+def test_a_query_is_read_at_once_and_stands_for_the_name() -> None:
+    assert Brand(name="TIM", query=" =TIM AND rete ").query == "=TIM AND rete"
+    assert Brand(name="TIM", query="=TIM").keywords == ()
+    with pytest.raises(ValidationError, match=r"not closed \(at letter 6\)"):
+        Brand(name="TIM", query="=TIM (rete")
