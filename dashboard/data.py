@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pandas as pd
@@ -18,6 +18,9 @@ import streamlit as st
 from dashboard import bodies, context
 from index import MEASURES, Json, Tally, counts
 from stream import EDITS, RAW, SENTIMENTS, TOPICS, Edit, Incident, Mail, Record, SourceStatus
+
+if TYPE_CHECKING:
+    from enrichment import Preview
 
 _keep = st.cache_data(ttl=2, max_entries=500, show_spinner=False)
 
@@ -75,6 +78,18 @@ def stories(parts: Sequence[Json], size: int = 6) -> list[dict[str, Any]]:
     }
     firsts = {mention["id"]: mention for mention in mentions_by_id(tuple(found))}
     return [{"mentions": count, "first": firsts[key]} for key, count in found.items() if key in firsts]
+
+
+@st.cache_data(ttl=60, max_entries=50, show_spinner=False)
+def preview(text: str) -> Preview:
+    """What an expression would have found. Raises ExpressionError, LogUnavailable."""
+    from enrichment import EnrichmentSettings, preview  # takes a second to load: only for the page that asks
+
+    log = context.log()
+    try:
+        return preview(text, log, context.index(), EnrichmentSettings())
+    finally:
+        log.close()
 
 
 @_keep

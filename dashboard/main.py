@@ -36,6 +36,12 @@ def main() -> None:
             ],
             _("Understand"): [
                 st.Page(views / "analyse.py", title=_("Analyse"), icon=":material/query_stats:", url_path="analyse"),
+                st.Page(
+                    views / "expressions.py",
+                    title=_("Try an expression"),
+                    icon=":material/rule:",
+                    url_path="expressions",
+                ),
                 st.Page(views / "sources.py", title=_("Sources"), icon=":material/rss_feed:", url_path="sources"),
             ],
         }

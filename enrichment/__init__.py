@@ -3,6 +3,7 @@
 from enrichment.engines import EngineError, sentiment_engine
 from enrichment.expressions import Document, Expressions, Facts
 from enrichment.expressions import check as check_expression
+from enrichment.preview import Example, Preview, preview
 from enrichment.sentiment import Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
 from enrichment.stories import Stories
@@ -18,10 +19,12 @@ __all__ = [
     "EngineError",
     "Enricher",
     "EnrichmentSettings",
+    "Example",
     "Expressions",
     "Facts",
     "Judgement",
     "Passage",
+    "Preview",
     "Rejected",
     "SentimentEngine",
     "Stories",
@@ -30,6 +33,7 @@ __all__ = [
     "TopicsError",
     "check_expression",
     "load_topics",
+    "preview",
     "run_stories",
     "run_worker",
     "sentiment_engine",

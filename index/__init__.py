@@ -4,6 +4,7 @@ from pathlib import Path
 
 from index.counts import MEASURES, counts
 from index.elastic.settings import ElasticSettings
+from index.erasures import erased_among
 from index.export import COLUMNS, rows, safe_cell
 from index.fields import FIELDS, field_named, value_typed
 from index.highlight import highlights
@@ -45,6 +46,7 @@ __all__ = [
     "Upkeep",
     "Written",
     "counts",
+    "erased_among",
     "field_named",
     "highlights",
     "open_index",

@@ -22,6 +22,7 @@ COMMANDS: dict[str, _Entry] = {
     "check": _Entry("check", "Check ronzio.toml, its sources and its mail settings."),
     "status": _Entry("status", "What runs, how the sources are, whether the books balance."),
     "try": _Entry("try_", "Show what a feed, page, file or text would become, storing nothing."),
+    "match": _Entry("match", "What an expression would have found among the things fetched last."),
     "query": _Entry("query", "Ask the mentions a question: table, CSV, JSON or Parquet."),
     "import": _Entry("import_", "Bring in mentions from a CSV, JSONL or Parquet file."),
     "dead": _Entry("dead", "What could not be handled: list, show, replay."),

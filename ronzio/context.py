@@ -58,6 +58,15 @@ def is_demo(config: Path | None) -> bool:
     return config is None and not Path("ronzio.toml").exists()
 
 
+def pointed(text: str, problem: str, column: int) -> str:
+    """What is wrong with a typed text, with a sign under the letter it starts at."""
+    if not column:
+        return problem
+    line_start = text.rfind("\n", 0, column - 1) + 1
+    line = text[line_start:].partition("\n")[0]
+    return f"{problem}\n  {line}\n  {' ' * (column - 1 - line_start)}^"
+
+
 @contextlib.contextmanager
 def opened_index(settings: RonzioSettings) -> Iterator[Index]:
     """The store, closed at the end; a user's mistakes in a query become plain error messages."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ronzio.context import load_settings, opened_index, with_settings
+from ronzio.context import load_settings, opened_index, pointed, with_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def query_command(
     """
     import pandas as pd
 
-    from index import COLUMNS, rows
+    from index import COLUMNS, BadQuery, rows
     from ronzio import client
 
     form = form or _form_of(out)
@@ -50,6 +50,8 @@ def query_command(
     with opened_index(settings) as index:
         try:
             wanted = client.body(text, since=since, until=until)
+        except BadQuery as error:
+            raise click.ClickException(pointed(text, str(error), error.column)) from None
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--since/--until") from None
         if by:

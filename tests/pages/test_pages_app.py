@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 import streamlit
 from pages_harness import BRANDS, fill
@@ -14,10 +16,10 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, context
 from index import BadQuery, Index, IndexFailure
-from stream import mention_id, utc_now
+from stream import RAW, Item, Record, mention_id, open_log, utc_now
 
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
-VIEWS = ("live", "mentions", "alerts", "sources", "analyse")
+VIEWS = ("live", "mentions", "alerts", "sources", "analyse", "expressions")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,8 @@ def words(page: AppTest) -> str:
 @pytest.mark.usefixtures("pages")
 def test_every_page_is_drawn_in_both_languages(view: str, language: str) -> None:
     titles = {"live": ("In diretta", "Live"), "mentions": ("Menzioni", "Mentions"), "alerts": ("Allerte", "Alerts"),
-              "sources": ("Fonti", "Sources"), "analyse": ("Analisi", "Analyse")}  # fmt: skip
+              "sources": ("Fonti", "Sources"), "analyse": ("Analisi", "Analyse"),
+              "expressions": ("Prova un'espressione", "Try an expression")}  # fmt: skip
     page = opened(view, language)
     assert page.title[0].value == titles[view][language == "en"]
     assert not page.error or view == "live", [one.value for one in page.error]
@@ -129,6 +132,36 @@ def test_a_query_that_cannot_be_answered_is_explained() -> None:
     assert "lettera" in page.error[0].value
     page = opened("mentions", q="marchetto:aurora")
     assert "marchetto" in words(page)
+
+
+@pytest.fixture
+def fetched(tmp_path: Path) -> Iterator[None]:
+    """An installation that has fetched and stored nothing yet."""
+    with closing(open_log(tmp_path / "log")) as log:
+        for number in range(30):
+            item = Item(
+                id=mention_id(str(number)), source="feed:a", channel="feed", fetched_at=utc_now(), published_at=utc_now(),
+                title="La rete <b>TIM</b>" if number % 3 == 0 else "", text=f"Nessuno nomina la marca {number}",
+            )  # fmt: skip
+            log.append(RAW, [Record(item.id.encode(), msgspec.json.encode(item))])
+    yield from installed(tmp_path)
+
+
+@pytest.mark.usefixtures("fetched")
+def test_an_expression_is_tried_on_what_was_fetched() -> None:
+    page = opened("expressions", q="=TIM NEAR/2 rete AND lingua:it")
+    assert [one.value for one in page.metric] == ["10", "10", "0"]
+    assert "delle ultime 30 cose raccolte" in words(page).replace("&#32;", " ")
+    assert page.code[0].value == "query = '=TIM NEAR/2 rete AND lingua:it'"
+
+
+@pytest.mark.usefixtures("fetched")
+def test_a_wrong_expression_is_explained_under_its_letter() -> None:
+    page = opened("expressions", q="=TIM and rete")
+    assert "in maiuscolo" in page.error[0].value
+    assert page.code[0].value == "=TIM and rete\n     ^"
+    page = opened("mentions", q="=TIM rete")
+    assert "maiuscole" in words(page) and "lettera 2" in page.error[0].value
 
 
 @pytest.mark.usefixtures("pages")

@@ -77,11 +77,11 @@ class Working:
             thread.join()
 
     def _work(self) -> None:
-        with closing(open_log(self.settings.log_dir)) as log, closing(open_index(self.settings.index_dir)) as index:
+        with closing(open_log(self.settings.log_place)) as log, closing(open_index(self.settings.index_place)) as index:
             run_worker(log, index, Enricher(self.settings.brands, EnrichmentSettings()), self._stop.is_set)
 
     def _index(self) -> None:
-        open_upkeep(self.settings.index_dir).run(self._stop.is_set)
+        open_upkeep(self.settings.index_place).run(self._stop.is_set)
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -142,7 +142,7 @@ def test_query_writes_files(config: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("query", "brand:(aurora"), "column"),
+        (("query", "brand:(aurora"), "not closed"),
         (("query", "marchetto:x"), "marchetto"),
         (("query", "x", "--by", "text"), 'cannot group by "text"'),
         (("query", "x", "--since", "soon"), "soon"),
@@ -175,16 +175,29 @@ def test_dead_letters_are_listed_shown_and_replayed(config: Path) -> None:
     until(lambda: len(run(config, "dead", "list").stdout.split(which)) == 1, "the letter to be tried again")
 
 
+def test_match_shows_what_an_expression_would_have_found(config: Path) -> None:
+    out = run(config, "match", "(domani OR =Lampo) AND NOT costa", "--examples", "3").stdout
+    assert "7 of the last 13 things fetched would match" in out
+    assert "6 of them are stored mentions; 1 are not stored" in out
+    assert "6 of the last 12 stored mentions match" in out
+    assert out.count("Aurora [Lampo]: consegna") == 3
+    assert "1 of the last 13 things" in run(config, "match", "lingua:it bruma").stdout
+    wrong = run(config, "match", 'aurora AND (consegna OR "ritardo', ok=False).stderr
+    assert wrong.splitlines()[-1].index("^") == wrong.splitlines()[-2].index('"ritardo')
+
+
 def test_an_erased_author_is_gone_from_everything(config: Path) -> None:
+    assert "4 of the last" in run(config, "match", "ottima").stdout
     assert "4 mentions" in run(config, "erase", "paolo", "--yes").stdout
     settings = load_settings(config, False, None)
-    with closing(open_index(settings.index_dir)) as index:
+    with closing(open_index(settings.index_place)) as index:
         until(lambda: index.count({"term": {"author": "paolo"}}) == 0, "the erasure")
+    assert "0 of the last" in run(config, "match", "ottima").stdout
     assert "8 mentions are searchable" in run(config, "rebuild").stdout
 
     def words() -> bytes:
         found = b""
-        for path in (settings.index_dir / "view").rglob("*.*"):
+        for path in (settings.data_dir / "index" / "view").rglob("*.*"):
             with contextlib.suppress(FileNotFoundError):  # removed while we look
                 found += path.read_bytes() if path.is_file() else b""
         return found

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "crawlers": {"stream", "index"},
     "enrichment": {"stream", "index"},
     "alerts": {"stream", "index", "i18n"},
-    "dashboard": {"stream", "index", "i18n"},
+    "dashboard": {"stream", "index", "i18n", "enrichment"},
 }
 OURS = {*MAY_IMPORT, "ronzio", "infra"}
 
