@@ -66,11 +66,12 @@ def _wrong(text: str, error: ex.ExpressionError) -> None:
 
 def _counts(found: Preview) -> None:
     left, middle, right = st.columns(3)
-    looked = _("of the last {count} things fetched").format(count=number(found.looked))
+    looked = [_("of the last {count} things fetched").format(count=number(found.looked))]
+    if found.since:
+        looked.append(_("since {when}").format(when=moment(found.since)))
     with left:
         st.metric(_("Would match"), number(found.matched), border=True)
-        since = f" ({_('since {when}').format(when=moment(found.since))})" if found.since else ""
-        st.caption(inert(looked + since))
+        st.caption(inert(", ".join(looked)))
     with middle:
         st.metric(_("Not stored so far"), number(found.matched - found.stored), border=True)
         st.caption(_("because they name none of the brands"))
