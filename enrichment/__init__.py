@@ -1,9 +1,10 @@
 """Which brand, in which language, how it is meant, about what, and of which story: the worker and its parts."""
 
-from enrichment.engines import EngineError, sentiment_engine
+from enrichment.engines import EngineError, second_engine, sentiment_engine
 from enrichment.expressions import Document, Expressions, Facts
 from enrichment.expressions import check as check_expression
 from enrichment.preview import Example, Preview, preview
+from enrichment.second_opinion import run_second_opinion
 from enrichment.sentiment import Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
 from enrichment.stories import Stories
@@ -34,7 +35,9 @@ __all__ = [
     "check_expression",
     "load_topics",
     "preview",
+    "run_second_opinion",
     "run_stories",
     "run_worker",
+    "second_engine",
     "sentiment_engine",
 ]

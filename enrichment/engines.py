@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from enrichment.sentiment import LexiconEngine, SentimentEngine
 from enrichment.settings import HUGGING_FACE, EnrichmentSettings
 
@@ -13,16 +15,20 @@ class EngineError(Exception):
 def sentiment_engine(settings: EnrichmentSettings) -> SentimentEngine:
     """The engine that `settings.engine` names. Raises EngineError."""
     if settings.engine.startswith(HUGGING_FACE):
-        return hugging_face(settings.engine, settings)
+        return _hugging_face("[enrichment]", settings.engine, settings.hf_labels, settings.hf_threads)
     return LexiconEngine()
 
 
-def hugging_face(engine: str, settings: EnrichmentSettings) -> SentimentEngine:
-    """The engine "hf:NAME-OR-FOLDER". Raises EngineError."""
+def second_engine(settings: EnrichmentSettings) -> SentimentEngine:
+    """The engine that gives second opinions; there must be one in the settings. Raises EngineError."""
+    second = settings.second_opinion
+    return _hugging_face("[enrichment.second_opinion]", second.engine, second.hf_labels, second.hf_threads)
+
+
+def _hugging_face(table: str, engine: str, labels: Sequence[str], threads: int) -> SentimentEngine:
     from enrichment.hf import ModelError, TransformerEngine  # packages of an extra, and slow to load
 
-    name = engine.removeprefix(HUGGING_FACE)
     try:
-        return TransformerEngine(name, labels=settings.hf_labels, threads=settings.hf_threads)
+        return TransformerEngine(engine.removeprefix(HUGGING_FACE), labels=labels, threads=threads)
     except ModelError as error:
-        raise EngineError(f'[enrichment] engine = "{engine}": {error}') from None
+        raise EngineError(f'{table} engine = "{engine}": {error}') from None

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from index.store import IndexFailure
-from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, Mention
+from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, Mention, Opinion, Reason, words_digest
 
 LISTS: Final = ("brand", "product", "topic", "department")
 SCORES: Final = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
@@ -27,7 +27,11 @@ class BadEdit(IndexFailure):
 
 
 def checked(edit: Edit) -> dict[str, Any]:
-    """The changes of an edit in the mention's own types. Raises BadEdit."""
+    """The changes of an edit in the mention's own types; none where it is an opinion. Raises BadEdit."""
+    if (edit.kind == "opinion") != (edit.opinion is not None):
+        raise BadEdit(edit, 'an edit of kind "opinion", and no other, has an opinion')
+    if edit.opinion is not None and edit.changes:
+        raise BadEdit(edit, "an opinion changes nothing else")
     return {field: _value(edit, field, value) for field, value in edit.changes.items()}
 
 
@@ -48,10 +52,13 @@ def _value(edit: Edit, field: str, value: str | list[str]) -> Any:
 
 
 def overlaid(mention: Mention, edits: Iterable[Edit]) -> Mention:
-    """The mention with all edits applied in the order of their times (then ids): the last word on a field counts."""
+    """The mention with all edits applied in the order of their times (then ids): the last word on a field counts. A second
+    engine's opinion lies beneath what humans said, whenever it was given."""
+    ordered = sorted(edits, key=lambda each: (each.at, each.id))
+    mention = _second(mention, [edit.opinion for edit in ordered if edit.opinion is not None])
     changes: dict[str, Any] = {}
     edited: dict[str, str] = {}
-    for edit in sorted(edits, key=lambda each: (each.at, each.id)):
+    for edit in ordered:
         for field, value in checked(edit).items():
             changes[field] = value
             edited[field] = f"{edit.by}, {edit.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -62,6 +69,23 @@ def overlaid(mention: Mention, edits: Iterable[Edit]) -> Mention:
     if mention.towards:
         changes["towards"] = _towards(mention, changes.get("brand", mention.brand), changes.get("sentiment"))
     return msgspec.structs.replace(mention, **changes, edited=edited)
+
+
+def _second(mention: Mention, opinions: Sequence[Opinion]) -> Mention:
+    """The mention as the second engine judges it: by its last opinion of the words that the mention has now."""
+    if not opinions:
+        return mention
+    words = words_digest(mention.title, mention.text)
+    last = next((opinion for opinion in reversed(opinions) if opinion.words == words), None)
+    if last is None:
+        return mention
+    tags = {f"sentiment:{last.sentiment}", *(f"towards:{one}" for one in last.towards if len(last.towards) > 1)}
+    why = [reason for reason in mention.why if not reason.tag.startswith(("sentiment:", "towards:"))]
+    why += [Reason(tag=tag, by=last.by, confidence=last.confidence) for tag in sorted(tags)]
+    return msgspec.structs.replace(
+        mention, sentiment=last.sentiment, score=last.score, confidence=last.confidence, unsure=last.unsure,
+        judged_by=last.judged_by, towards=last.towards or mention.towards, why=tuple(why),
+    )  # fmt: skip
 
 
 def _towards(mention: Mention, brands: Sequence[str], said: str | None) -> tuple[str, ...]:

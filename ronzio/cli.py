@@ -32,6 +32,7 @@ COMMANDS: dict[str, _Entry] = {
     "migrate": _Entry("migrate", "Move an installation to Kafka and Elasticsearch, or back."),
     "worker": _Entry("processes", "The process that tags mentions.", hidden=True),
     "stories": _Entry("processes", "The process that tells copies of one text apart.", hidden=True),
+    "second-opinion": _Entry("processes", "The process that asks a second engine about sentiment.", hidden=True),
     "indexer": _Entry("processes", "The process that makes documents searchable.", hidden=True),
     "alerts": _Entry("processes", "The process that watches for spikes and sends mail.", hidden=True),
     "dashboard": _Entry("processes", "The process that serves the pages.", hidden=True),

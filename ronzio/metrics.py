@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Each process serves at [metrics] port plus its place here.
-PLACES: Final = ("indexer", "worker", "crawler", "alerts", "dashboard", "stories")
+PLACES: Final = ("indexer", "worker", "crawler", "alerts", "dashboard", "stories", "second-opinion")
 MEASURING: Final = "indexer"  # it runs ronzio.gauges
 ROOM: Final = 200_000_000  # bytes; with less the process is not ready
 ASLEEP: Final = 120.0  # seconds without a sign of work
@@ -154,7 +154,7 @@ def checks(process: str, settings: RonzioSettings, stop: Stop) -> dict[str, Chec
         return ""
 
     found: dict[str, Check] = {"disk": lambda: _room(settings.data_dir), "store": store}
-    if process in ("worker", "stories", "crawler"):
+    if process in ("worker", "stories", "crawler", "second-opinion"):
         found |= {"log": log, "flow": _flow}
     if process in ("worker", "stories", "indexer", "alerts"):
         found["work"] = lambda: _awake(stop)

@@ -39,7 +39,7 @@ class MetricsSettings(Settings):
     """What the processes show to Prometheus: see docs/monitoring.md."""
 
     host: str = "127.0.0.1"  # anybody who reaches this address sees the figures: there is no sign-in
-    port: int = Field(default=0, ge=0, le=65_530)  # of the indexer; the other processes follow: +1 to +5; 0 = off
+    port: int = Field(default=0, ge=0, le=65_529)  # of the indexer; the other processes follow: +1 to +6; 0 = off
 
 
 class RonzioSettings(Settings):

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from index import Index, Tally
-from stream import EDITS, RAW, TOPICS, Incident, Log, Mail, SourceStatus
+from stream import EDITS, RAW, TOPICS, Incident, Log, Mail, SecondOpinions, SourceStatus
 
 GROUP = "enrichment"
 
@@ -58,12 +58,19 @@ def status(log: Log, index: Index, data_dir: Path) -> dict[str, Any]:
         "balanced": sum(entry.waiting for entry in account) == sum(log.lag(GROUP, RAW).values()),
         "sources": [_source(record.body) for record in index.records.scan("source")],
         "open_incidents": [msgspec.to_builtins(one) for one in incidents if one.state == "open"],
+        "second_opinion": _second_opinion(index),
         "mail": {
             "sent": sum(mail.sent_at is not None for mail in mails),
             "waiting": sum(mail.sent_at is None and mail.given_up_at is None for mail in mails),
             "given_up": sum(mail.given_up_at is not None for mail in mails),
         },
     }
+
+
+def _second_opinion(index: Index) -> dict[str, Any] | None:
+    """What the second engine was asked since its process began; None where none was ever asked."""
+    stored = index.records.get(SecondOpinions.KIND, SecondOpinions.ID)
+    return msgspec.to_builtins(msgspec.json.decode(stored.body, type=SecondOpinions)) if stored else None
 
 
 def processes(data_dir: Path) -> list[dict[str, Any]]:

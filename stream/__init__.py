@@ -34,13 +34,16 @@ from stream.nouns import (
     Item,
     Mail,
     Mention,
+    Opinion,
     Reason,
+    SecondOpinions,
     Sentiment,
     Signatures,
     SourceStatus,
     mention_id,
     sort_key,
     utc_now,
+    words_digest,
 )
 from stream.opening import open_log
 from stream.settings import Settings
@@ -74,11 +77,13 @@ __all__ = [
     "LogUnavailable",
     "Mail",
     "Mention",
+    "Opinion",
     "Position",
     "Product",
     "Reason",
     "Record",
     "Resume",
+    "SecondOpinions",
     "Sentiment",
     "Settings",
     "Signatures",
@@ -100,4 +105,5 @@ __all__ = [
     "topics",
     "transaction",
     "utc_now",
+    "words_digest",
 ]

@@ -48,7 +48,7 @@ SOURCE_ERRORS: Final = _counter("source_errors_total", "What went wrong at sourc
 # -- worker -----------------------------------------------------------------------------------------------------------
 RECEIVED: Final = _counter("records_received_total", "Records taken from the log", "topic")
 WRITTEN: Final = _counter("mentions_written_total", "Mentions put into the store", "kind")
-EDITED: Final = _counter("edits_applied_total", "Human edits put into the store")
+EDITED: Final = _counter("edits_applied_total", "Edits put into the store: what humans said, and second opinions")
 DROPPED: Final = _counter("records_dropped_total", "Records that became no mention", "reason")
 BURIED: Final = _counter("dead_letters_total", "Records that could not be handled", "topic")
 FENCED: Final = _counter("batches_fenced_total", "Batches given up because another worker had taken over", "topic")
@@ -60,6 +60,18 @@ PUBLISHED: Final = _histogram(
 )
 CRAWLED: Final = _histogram(
     "fetched_to_written_seconds", "Age of mentions when written, since they were fetched; a sample", _DELAYS
+)
+
+# -- second opinion ---------------------------------------------------------------------------------------------------
+SECOND_ASKED: Final = _counter(
+    "second_opinions_total", "Mentions that the second engine was asked about, and why", "reason"
+)
+SECOND_CHANGED: Final = _counter(
+    "second_opinions_changed_total", "Mentions that the second engine gave another sentiment"
+)
+SECOND_SECONDS: Final = _counter("second_opinion_seconds_total", "Seconds that the second engine has taken")
+SECOND_WAITING: Final = _gauge(
+    "second_opinions_waiting", "Mentions that the first engine is unsure of and the second not asked"
 )
 
 # -- alerts -----------------------------------------------------------------------------------------------------------
@@ -104,5 +116,7 @@ for _event in ("started", "worsened", "ended"):
 for _topic in TOPICS:  # present from the start: a rate needs the zero before the first
     RECEIVED.labels(_topic)
     BURIED.labels(_topic)
+for _reason in ("incident", "reach", "unsure"):
+    SECOND_ASKED.labels(_reason)
 for _outcome in ("sent", "refused", "given-up"):
     MAILS.labels(_outcome)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -130,26 +130,47 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     edited: dict[str, str] = {}  # field -> "who, when" of human edits
 
 
+def words_digest(title: str, text: str) -> str:
+    """16 hexadecimal digits for the words of a mention: whether they are the ones that were judged."""
+    return hashlib.blake2b(f"{title}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+class Opinion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a second engine says of a mention, given at leisure. It holds over the first engine's for these `words`, also after
+    a replay or with another first engine, until a newer opinion comes; what a human said holds over both."""
+
+    words: str  # `words_digest` of what was judged
+    sentiment: Sentiment
+    score: float
+    confidence: float
+    judged_by: str
+    by: str = ""  # what decided, in words a user reads
+    unsure: bool = False
+    towards: tuple[str, ...] = ()
+
+
 EDITABLE = ("status", "assignee", "note", "sentiment", "language", "brand", "product", "topic", "department")
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a human said. Travels in `mentions.edits`.
+    """What a human said, or a second engine. Travels in `mentions.edits`.
 
     kind="edit": `changes` (field of EDITABLE -> value; lists for brand, product, topic, department) hold over
     whatever the machine says, for ever, also when the mention arrives later, is tagged anew or rebuilt.
     kind="erase": the mention with id `mention` goes and never comes back.
     kind="erase-author": all mentions by `author` go and none ever comes back.
+    kind="opinion": a second engine's `opinion` of the mention, laid over the first one's and under what humans said.
     Keyed by `mention`, or by `author` for kind="erase-author".
     """
 
     id: str
     at: datetime
     by: str
-    kind: Literal["edit", "erase", "erase-author"] = "edit"
+    kind: Literal["edit", "erase", "erase-author", "opinion"] = "edit"
     mention: str = ""
     author: str = ""
     changes: dict[str, str | list[str]] = {}
+    opinion: Opinion | None = None
 
 
 class Signatures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -161,6 +182,19 @@ class Signatures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime
     signatures: dict[str, str] = {}  # mention id -> `Mention.signature`, in order
     stories: dict[str, str] = {}  # mention id -> `Mention.story`
+
+
+class SecondOpinions(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the second engine is: the record of that kind and id. Counted since its process began."""
+
+    KIND: ClassVar[str] = "second-opinion"
+    ID: ClassVar[str] = "state"
+
+    engine: str
+    asked: int
+    changed: int  # got another sentiment than the first engine's
+    waiting: int  # the first engine is unsure of them, and the second was not asked
+    at: datetime
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -49,10 +49,14 @@ def _crawl(settings: RonzioSettings, stop: Stop) -> None:
 
 
 def _work(settings: RonzioSettings, stop: Stop) -> None:
-    from enrichment import Enricher, run_worker
+    from enrichment import EngineError, Enricher, run_worker
 
+    try:
+        enricher = Enricher(settings.brands, settings.enrichment)
+    except EngineError as error:
+        raise click.ClickException(str(error)) from None
     with opened_log(settings) as log, opened_index(settings) as index:
-        run_worker(log, index, Enricher(settings.brands, settings.enrichment), stop)
+        run_worker(log, index, enricher, stop)
 
 
 def _tell(settings: RonzioSettings, stop: Stop) -> None:
@@ -60,6 +64,24 @@ def _tell(settings: RonzioSettings, stop: Stop) -> None:
 
     with opened_log(settings) as log, opened_index(settings) as index:
         run_stories(log, index, settings.enrichment, stop)
+
+
+def _ask(settings: RonzioSettings, stop: Stop) -> None:
+    from enrichment import EngineError, Enricher, run_second_opinion, second_engine
+
+    second = settings.enrichment.second_opinion
+    if not second.engine:
+        raise click.ClickException("[enrichment.second_opinion] names no engine")
+
+    def work(alone: Stop) -> None:
+        run_second_opinion(log, index, enricher, second, alone)
+
+    try:
+        enricher = Enricher(settings.brands, settings.enrichment, second_engine(settings.enrichment))
+    except EngineError as error:
+        raise click.ClickException(str(error)) from None
+    with opened_log(settings) as log, opened_index(settings) as index:
+        run_alone(index.records, "second-opinion", stop, work)
 
 
 def _index(settings: RonzioSettings, stop: Stop) -> None:
@@ -107,6 +129,9 @@ def _demo_mailbox(settings: RonzioSettings, stop: Stop) -> None:
 crawler_command = _command("crawler", "Fetch the sources, for ever.", _crawl)
 worker_command = _command("worker", "Tag what was fetched, for ever.", _work)
 stories_command = _command("stories", "Tell copies of one text apart from other texts, for ever.", _tell)
+second_opinion_command = _command(
+    "second-opinion", "Ask a second engine about what matters most or the first one is unsure of, for ever.", _ask
+)
 indexer_command = _command("indexer", "Make documents searchable, for ever.", _index)
 alerts_command = _command("alerts", "Watch for spikes and send mail, for ever.", _alert)
 dashboard_command = _command("dashboard", "Serve the pages, for ever.", _serve)

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from ronzio.settings import RonzioSettings
 
 PROCESSES = ("indexer", "worker", "stories", "crawler", "alerts", "dashboard")
+SECOND_OPINION = "second-opinion"  # only with an engine in [enrichment.second_opinion]
 DEMO_PROCESSES = ("demo-web", "demo-mailbox")
 
 
-def programs(config: Path | None, demo: bool, data_dir: Path) -> list[Program]:
+def programs(config: Path | None, demo: bool, data_dir: Path, *, second_opinion: bool = False) -> list[Program]:
     """What runs, in the order of starting: the demo's own servers first, so that the crawler finds them."""
     where = ("--demo",) if demo else ("--config", str(config or "ronzio.toml"))
-    names = (*(DEMO_PROCESSES if demo else ()), *PROCESSES)
+    names = (*(DEMO_PROCESSES if demo else ()), *PROCESSES, *((SECOND_OPINION,) if second_opinion else ()))
     return [Program(name, (name, *where, "--data", str(data_dir))) for name in names]
 
 
@@ -50,9 +51,9 @@ def run_command(config: Path | None, demo: bool, data: Path | None) -> None:
                     f"port {port} on {host} is in use, and {purpose} needs it. Is another Ronzio running? "
                     "RONZIO_PORT=8600 ronzio run serves the pages elsewhere."
                 )
-        asyncio.run(
-            _run(programs(config, demo, settings.data_dir), settings.data_dir, settings.dashboard.address, demo)
-        )
+        second = bool(settings.enrichment.second_opinion.engine)
+        what = programs(config, demo, settings.data_dir, second_opinion=second)
+        asyncio.run(_run(what, settings.data_dir, settings.dashboard.address, demo))
 
 
 def _ports(settings: RonzioSettings, demo: bool) -> list[tuple[str, str, int]]:

@@ -50,6 +50,12 @@ def _print(answer: dict[str, Any]) -> None:
         f"[bold]Alerts[/] {len(answer['open_incidents'])} open; mails: {mail['sent']} sent, "
         f"{mail['waiting']} waiting, {mail['given_up']} given up"
     )
+    second = answer["second_opinion"]
+    if second:
+        console.print(
+            f"[bold]Second opinion[/] {second['engine']}: {second['asked']} asked, {second['changed']} changed, "
+            f"{second['waiting']} wait"
+        )
     balanced = "they balance" if answer["balanced"] else "[red]THEY DO NOT BALANCE[/]"
     console.print(f"[bold]Books[/] {balanced}")
     console.print(_books(answer["books"], {entry["id"]: entry for entry in answer["sources"]}))

@@ -22,6 +22,7 @@ from index.elastic.layout import Layout
 from index.elastic.settings import PASSWORD as ELASTIC_PASSWORD
 from infra import make_env, prepare, setup
 from ronzio.cli import root
+from ronzio.commands.run import PROCESSES
 from ronzio.metrics import PLACES
 from ronzio.process import LOG
 from ronzio.settings import OVERRIDES, load
@@ -59,7 +60,7 @@ def test_without_a_profile_it_is_scaled_out() -> None:
         "prometheus": ("monitoring",),
         "grafana": ("monitoring",),
     }
-    assert set(SCALED) == set(PLACES)
+    assert set(SCALED) == set(PROCESSES)
 
 
 # -- commands and environment -----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from enrichment import GROUP, STORIES_GROUP, Enricher
 from enrichment.worker import _Worker
 from ronzio import gauges
-from ronzio.commands.run import PROCESSES
+from ronzio.commands.run import PROCESSES, SECOND_OPINION
 from ronzio.context import opened_index, opened_log
 from ronzio.metrics import PLACES, Server, checks, existing, served
 from ronzio.process import JsonLines, Stop, configure_logging
@@ -163,7 +163,7 @@ def test_off_by_default(settings: RonzioSettings) -> None:
 
 
 def test_each_process_has_its_own_port(settings: RonzioSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(PLACES) == set(PROCESSES)
+    assert set(PLACES) == {*PROCESSES, SECOND_OPINION}
     monkeypatch.setenv("RONZIO_METRICS_PORT", str(free_port()))
     found = build({"data_dir": str(settings.data_dir), "brands": BRANDS}, "test")
     for process in ("indexer", "worker", "dashboard"):
