@@ -5,7 +5,7 @@ UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 PYTHON ?= python3
 STAMP := $(VENV)/.synced
 
-.PHONY: run env test test-services check lint types bench docs clean hooks
+.PHONY: run env test test-services check lint types bench train docs clean hooks
 
 $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -37,6 +37,10 @@ types: $(STAMP)
 bench: $(STAMP)        ## every benchmark at its small size; benchmarks/README.md says how to run the full ones
 	@$(BIN)/python -m benchmarks
 
+train: $(STAMP)        ## the compact engine's weights anew from ../shared/data, in an environment of its own; minutes
+	@UV_PROJECT_ENVIRONMENT=$(VENV)-train $(BIN)/uv sync --quiet --frozen --group train
+	@OMP_NUM_THREADS=1 $(VENV)-train/bin/python -m enrichment.training
+
 docs: $(STAMP)         ## the generated pages: command line and settings
 	@$(BIN)/python docs/generate.py
 
@@ -44,4 +48,4 @@ hooks: $(STAMP)
 	@$(BIN)/pre-commit install
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-train .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from enrichment.compact import CompactEngine
 from enrichment.sentiment import LexiconEngine, SentimentEngine
 from enrichment.settings import HUGGING_FACE, EnrichmentSettings
 
@@ -16,7 +17,7 @@ def sentiment_engine(settings: EnrichmentSettings) -> SentimentEngine:
     """The engine that `settings.engine` names. Raises EngineError."""
     if settings.engine.startswith(HUGGING_FACE):
         return _hugging_face("[enrichment]", settings.engine, settings.hf_labels, settings.hf_threads)
-    return LexiconEngine()
+    return CompactEngine() if settings.engine == "compact" else LexiconEngine()
 
 
 def second_engine(settings: EnrichmentSettings) -> SentimentEngine:

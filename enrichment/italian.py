@@ -69,8 +69,9 @@ class ItalianLexicon:
     """The lexicon and its rules. Built once (0.05 s)."""
 
     def __init__(self, lines: Iterable[str] | None = None) -> None:
-        """`lines`: "entry<TAB>strength", -3..3; `*` at the end means any ending; several words are an expression whose
-        strength replaces its words'. Default: the one that comes with Ronzio. Raises ValueError naming a bad line."""
+        """`lines`: "entry<TAB>strength[<TAB>class]", -3..3 (classes are for the trained model);
+        `*` at the end means any ending; several words are an expression whose strength replaces its words'.
+        Default: the one that comes with Ronzio. Raises ValueError naming a bad line."""
         self._forms: dict[str, float] = {}
         self._prefixes: dict[str, float] = {}
         self._expressions: dict[str, float] = {}
@@ -90,10 +91,10 @@ class ItalianLexicon:
         self._intensifiers = {fold(word)[0]: factor for word, factor in INTENSIFIERS.items()}
 
     def _add(self, line: str, number: int, expressions: dict[str, float]) -> None:
-        entry, _, strength = line.rstrip("\n").partition("\t")
+        entry, *rest = line.rstrip("\n").split("\t")
         try:
-            value = float(strength)
-        except ValueError:
+            value = float(rest[0])
+        except (IndexError, ValueError):
             raise ValueError(f"lexicon line {number}: expected entry<TAB>strength, got {line!r}") from None
         folded = fold(entry.strip())[0]
         if " " in folded:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from stream import Settings
 
 HUGGING_FACE = "hf:"  # begins the name of an engine that is a Hugging Face model: "hf:NAME-OR-FOLDER"
-ENGINES = ("lexicon", "vader")  # "vader" is another name of "lexicon"
+ENGINES = ("compact", "lexicon", "vader")  # "vader" is another name of "lexicon"
 KNOWN_LANGUAGES = ("it", "en", "es", "fr", "de", "pt", "ar", "hi")
 
 
@@ -37,7 +37,7 @@ class EnrichmentSettings(Settings):
     """How mentions are tagged."""
 
     languages: tuple[str, ...] = ("it", "en", "es", "fr", "de", "pt")  # fewer = surer on short texts
-    engine: str = "lexicon"  # what judges sentiment: "lexicon" (VADER and our Italian word list) or "hf:NAME-OR-FOLDER"
+    engine: str = "compact"  # what judges sentiment: "compact" (trained), "lexicon" (word lists), "hf:NAME-OR-FOLDER"
     hf_labels: tuple[str, ...] = ()  # what a model's outputs mean, in order, where its own names do not say it
     hf_threads: int = Field(default=1, ge=1, le=64)  # cores that a Hugging Face model may use
     second_opinion: SecondOpinionSettings = SecondOpinionSettings()

@@ -104,7 +104,9 @@ def test_a_product_names_its_brand_and_says_so(enricher: Enricher) -> None:
 
 
 def test_a_brand_s_own_name_has_no_sentiment(enricher: Enricher) -> None:
-    assert tag(enricher, text="@united flight at nine from gate four").score == 0
+    flight = "{} flight at nine from gate four"
+    assert tag(enricher, text=flight.format("@united")).score == tag(enricher, text=flight.format("@aurora")).score
+    assert tag(enricher, text=flight.format("United")).score == tag(enricher, text=flight.format("Aurora")).score
     assert tag(enricher, text="United Airlines, the worst airline ever").sentiment == "negative"
 
 
