@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition, errors
 from kafka.admin import KafkaAdminClient
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.net.inet import KafkaNetSocket
 
 from stream.kafka_settings import PASSWORD, KafkaSettings
 from stream.log import LogError, LogUnavailable, UnknownTopic
@@ -77,7 +78,6 @@ class Clients:
                 session_timeout_ms=session,
                 heartbeat_interval_ms=min(500, session // 4),  # how soon it hears that others join or leave
                 max_poll_interval_ms=300_000,
-                metadata_max_age_ms=60_000,
             )
 
     def plain_producer(self) -> KafkaProducer:
@@ -170,6 +170,7 @@ class Clients:
             "max_partition_fetch_bytes": 2 * MIB,
             "fetch_max_bytes": 32 * MIB,
             "allow_auto_create_topics": False,
+            "metadata_max_age_ms": 10_000,  # so soon it is seen at the latest that a topic was made anew
         }
 
     def _writing(self) -> dict[str, Any]:
@@ -199,6 +200,22 @@ class Clients:
                 except ssl.SSLError as error:
                     return error.reason or "no TLS"
         return ""
+
+
+_connect = KafkaNetSocket.sock_connect
+
+
+async def _connect_or_close(self: Any, net: Any, sock: socket.socket, *address: Any, **more: Any) -> socket.socket:
+    try:
+        connected: socket.socket = await _connect(self, net, sock, *address, **more)
+    except BaseException:
+        sock.close()
+        raise
+    return connected
+
+
+# The library leaves a socket that does not connect to the garbage collector; while a broker is away that is one a second.
+KafkaNetSocket.sock_connect = _connect_or_close
 
 
 def begin_commit(producer: KafkaProducer) -> Any:

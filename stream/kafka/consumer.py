@@ -14,21 +14,23 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from kafka import ConsumerRebalanceListener, TopicPartition, errors
 from kafka.structs import OffsetAndMetadata
 
-from stream.kafka.clients import Clients, joined, positions
+from stream.kafka.clients import Clients, joined, positions, topic_id
+from stream.kafka.generations import Generations
+from stream.kafka.offsets import kafkas, ours, split
 from stream.kafka.reading import stored
 from stream.log import Batch, Fenced, LogError, LogUnavailable, Position, Resume
 
 logger = logging.getLogger(__name__)
 
 AHEAD: Final = (
-    8  # times as many records are fetched as asked for: whole batches of each partition, each has its turn soon
+    4000  # records taken over at once: the client hands out one partition after the other, each must have its turn
 )
 SLICE: Final = 0.1  # seconds a poll of Kafka waits, so that a sharing out goes on meanwhile
 SHARING: Final = 3.0  # seconds to wait for the others in a sharing out
@@ -42,10 +44,12 @@ _STALE: Final = (
 
 
 class Mark(msgspec.Struct, omit_defaults=True):
-    """What stands beside an offset. `forced`: go on from there whatever the sink says."""
+    """What stands beside an offset. `forced`: go on from there whatever the sink says. `generation`: of the topic that the
+    offset is of, None for the topic as it is."""
 
     epoch: int = 0
     forced: bool = False
+    generation: int | None = None
 
 
 class Committed(NamedTuple):
@@ -55,20 +59,28 @@ class Committed(NamedTuple):
     mark: Mark
 
 
-def marked(found: OffsetAndMetadata | None) -> Committed | None:
-    """What Kafka keeps, in our terms; metadata that is not ours counts as none."""
+def marked(found: OffsetAndMetadata | None, generation: int) -> Committed | None:
+    """What Kafka keeps of a topic of this generation, in our terms; metadata that is not ours counts as none."""
     if found is None or found.offset < 0:
         return None
     try:
         mark = msgspec.json.decode(found.metadata, type=Mark) if found.metadata else Mark()
     except msgspec.MsgspecError:
         mark = Mark()
-    return Committed(found.offset, mark)
+    return Committed(ours(generation if mark.generation is None else mark.generation, found.offset), mark)
 
 
-def to_commit(offset: int, mark: Mark) -> OffsetAndMetadata:
+def to_commit(offset: int, epoch: int, forced: bool) -> OffsetAndMetadata:
     """The other way round."""
-    return OffsetAndMetadata(offset, msgspec.json.encode(mark).decode(), -1)
+    generation, plain = split(offset)
+    return OffsetAndMetadata(plain, msgspec.json.encode(Mark(epoch, forced, generation)).decode(), -1)
+
+
+class Source(NamedTuple):
+    """A topic a member reads: Kafka's ends of a partition, and which making of the topic it is."""
+
+    ends: Callable[[TopicPartition], tuple[int, int]]
+    generations: Generations
 
 
 class _Owned:
@@ -90,20 +102,13 @@ def group_of(group: str, topic: str) -> str:
 class KafkaLogConsumer:
     """See `stream.log.Consumer`."""
 
-    def __init__(
-        self,
-        clients: Clients,
-        group: str,
-        topics: Sequence[str],
-        ends: Callable[[TopicPartition], tuple[int, int]],
-        resume: Resume | None,
-    ) -> None:
+    def __init__(self, clients: Clients, group: str, topics: Mapping[str, Source], resume: Resume | None) -> None:
         self.group = group
         self._closed = False
         self._members: dict[str, Member] = {}
         try:
-            for topic in topics:
-                self._members[topic] = Member(clients, group, topic, ends, resume)
+            for topic, source in topics.items():
+                self._members[topic] = Member(clients, group, topic, source, resume)
         except BaseException:
             self.close()
             raise
@@ -171,17 +176,12 @@ class KafkaLogConsumer:
 class Member:
     """A member of Kafka's group for one topic."""
 
-    def __init__(
-        self,
-        clients: Clients,
-        group: str,
-        topic: str,
-        ends: Callable[[TopicPartition], tuple[int, int]],
-        resume: Resume | None,
-    ) -> None:
+    def __init__(self, clients: Clients, group: str, topic: str, source: Source, resume: Resume | None) -> None:
         self.group = group
         self._clients = clients
-        self._ends = ends
+        self._source = source
+        self._id = ""  # Kafka's, of the topic as it was last seen
+        self._generation = 0
         self._resume = resume
         self._topic = topic
         self._name = clients.name(topic)
@@ -206,6 +206,8 @@ class Member:
         waiting = sum(len(one.waiting) for one in self._owned.values())
         wait_ms = 1 if waiting else max(1, int(timeout * 1000))
         self._fetch(wait_ms, max(max_records, AHEAD) if waiting < max_records else 1)
+        if not self._told_apart():
+            return []
         # Asked, not told by the listener alone: a poll that ends in the middle of a sharing out passes it over.
         held = set(self._consumer.assignment())
         self.revoked([place for place in self._owned if place not in held])
@@ -219,7 +221,7 @@ class Member:
         owned = self._owned.get(place)
         if owned is None or owned.epoch != batch.epoch:
             raise self._fenced(place)
-        self._commit(place, batch.next_offset, Mark(owned.epoch))
+        self._commit(place, batch.next_offset, owned.epoch)
         owned.committed, owned.forced = batch.next_offset, False
 
     def seek(self, partition: int, offset: int) -> None:
@@ -235,6 +237,25 @@ class Member:
             self._consumer.close(autocommit=False)
         except errors.KafkaError as error:
             logger.warning("left without saying so: %s", error, extra={"action": "left-unsaid"})
+
+    def _told_apart(self) -> bool:
+        """Looks whether the topic was made anew. Then nothing of it is ours yet, and what was fetched is of either."""
+        found = topic_id(self._consumer, self._name)
+        if found in ("", self._id):
+            return bool(self._id)
+        if self._id:
+            extra = {"action": "topic-made-anew", "topic": self._topic}
+            logger.warning(
+                "%s: %s was deleted and made anew; going on from its beginning", self.group, self._name, extra=extra
+            )
+            self.revoked(list(self._owned))
+        try:
+            self._generation = self._source.generations.of(found)
+        except LogUnavailable as error:
+            logger.info("%s", error, extra={"action": "waiting"})
+            return False
+        self._id = found
+        return True
 
     # -- rebalancing --------------------------------------------------------------------------------------------------
     def revoked(self, places: Sequence[TopicPartition]) -> None:
@@ -253,16 +274,16 @@ class Member:
         """Makes a partition ours: raises its epoch, asks the sink. What fails is tried again at the next poll."""
         topic, partition = self._topic, place.partition
         try:
-            found = marked(self._consumer.committed(place, metadata=True, timeout_ms=5000))
-            first, end = self._ends(place)
+            found = marked(self._consumer.committed(place, metadata=True, timeout_ms=5000), self._generation)
+            first, end = (ours(self._generation, offset) for offset in self._source.ends(place))
             before = found or Committed(first, Mark())
             offset = self._within(place, before.offset, first, end)
             epoch = max(before.mark.epoch + 1, time.time_ns() // 1_000_000)
-            self._commit(place, offset, Mark(epoch, before.mark.forced))
+            self._commit(place, offset, epoch, before.mark.forced)
             owned = _Owned(epoch, offset, before.mark.forced)
             start = self._ask_sink(place, owned, first, end)
             if start != offset:
-                self._commit(place, start, Mark(epoch, owned.forced))
+                self._commit(place, start, epoch, owned.forced)
                 owned.committed = start
         except (Fenced, LogUnavailable, errors.KafkaError) as error:
             extra = {"action": "partition-waits", "topic": topic, "partition": partition}
@@ -283,8 +304,8 @@ class Member:
         if answer is None or owned.forced:
             return owned.committed
         if answer > end:
-            # The topic is shorter than what the sink has handled: it was made anew. Its numbers begin again, so what they
-            # name is other records: they are handed out from the beginning, and the sink knows its own.
+            # The sink has handled more than there ever was: Kafka's data are gone, generations and all. The numbers begin
+            # again, so what they name is other records: they are handed out from the beginning, and the sink knows its own.
             self._gone(place, answer, first, end)
             owned.forced = True
             return first
@@ -317,7 +338,8 @@ class Member:
         for place, records in found.items():
             owned = self._owned.get(place)
             if owned is not None:
-                owned.waiting.extend(record for record in records if record.offset >= owned.handed)
+                start = kafkas(self._generation, owned.handed)
+                owned.waiting.extend(record for record in records if record.offset >= start)
 
     def _hand_out(self, room: int) -> list[Batch]:
         batches = []
@@ -326,7 +348,7 @@ class Member:
                 break
             owned = self._owned.pop(place)
             self._owned[place] = owned  # to the end: the others come first at the next poll
-            records = [stored(owned.waiting.popleft()) for _ in range(min(room, len(owned.waiting)))]
+            records = [stored(owned.waiting.popleft(), self._generation) for _ in range(min(room, len(owned.waiting)))]
             room -= len(records)
             owned.handed = records[-1].offset + 1
             if not owned.waiting:
@@ -340,24 +362,24 @@ class Member:
             at = self._position(place)
             if owned.committed == owned.handed < at and not owned.waiting:
                 try:
-                    self._commit(place, at, Mark(owned.epoch, owned.forced))
+                    self._commit(place, at, owned.epoch, owned.forced)
                 except (Fenced, LogUnavailable):
                     continue
                 owned.committed = owned.handed = at
 
     def _position(self, place: TopicPartition) -> int:
-        return positions(self._consumer).get(place) or 0
+        return ours(self._generation, positions(self._consumer).get(place) or 0)
 
     def _go_on(self, place: TopicPartition, owned: _Owned, offset: int) -> None:
         owned.waiting.clear()
         owned.handed = offset
-        self._consumer.seek(place, offset)
+        self._consumer.seek(place, kafkas(self._generation, offset))
 
-    def _commit(self, place: TopicPartition, offset: int, mark: Mark) -> None:
+    def _commit(self, place: TopicPartition, offset: int, epoch: int, forced: bool = False) -> None:
         deadline = time.monotonic() + self._clients.settings.connect_s
         while True:
             try:
-                self._consumer.commit({place: to_commit(offset, mark)}, timeout_ms=5000)
+                self._consumer.commit({place: to_commit(offset, epoch, forced)}, timeout_ms=5000)
                 return
             except _STALE:
                 raise self._fenced(place) from None

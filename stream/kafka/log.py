@@ -16,9 +16,11 @@ from kafka.admin import KafkaAdminClient
 
 from stream.kafka import topics as declared
 from stream.kafka.clients import Clients
-from stream.kafka.consumer import KafkaLogConsumer, Mark, group_of, marked, to_commit
+from stream.kafka.consumer import KafkaLogConsumer, Source, group_of, marked, to_commit
+from stream.kafka.generations import Generations
 from stream.kafka.ledger import Ledger
 from stream.kafka.letters import Letters, newest_first
+from stream.kafka.offsets import kafkas, ours
 from stream.kafka.producing import Producing, Sent, check
 from stream.kafka.reading import Reader, stored
 from stream.kafka.topics import ACCOUNTS, DEAD
@@ -38,6 +40,7 @@ class KafkaLog:
         self._replaying: dict[str, Producing] = {}
         name = self._clients.name
         self._ledgers = {topic: Ledger(self._reader, name(topic + ACCOUNTS)) for topic in topics}
+        self._generations = {topic: Generations(ledger, self._producing) for topic, ledger in self._ledgers.items()}
         self._letters = {topic: Letters(self._reader, name(topic + DEAD)) for topic in topics}
         self._partitions: dict[str, int] = {}
         try:
@@ -81,31 +84,33 @@ class KafkaLog:
         """See `Log`."""
         for topic in topics:
             self._name(topic)
-        consumer = KafkaLogConsumer(self._clients, group, topics, self._ends_of, resume)
+        sources = {topic: Source(self._reader.ends_of, self._generations[topic]) for topic in topics}
+        consumer = KafkaLogConsumer(self._clients, group, sources, resume)
         self._consumers.append(consumer)
         return consumer
 
     def ends(self, topic: str) -> Mapping[int, tuple[int, int]]:
         """See `Log`."""
-        return self._reader.ends(self._name(topic), self._partitions[topic])
+        found, generation = self._reader.ends(self._name(topic), self._partitions[topic]), self._generation(topic)
+        return {p: (ours(generation, first), ours(generation, end)) for p, (first, end) in found.items()}
 
     def read(self, topic: str, partition: int, offset: int, max_records: int = 1000) -> Sequence[Stored]:
         """See `Log`."""
-        return [
-            stored(record) for record in self._reader.records(self._place(topic, partition), offset, max_records)[0]
-        ]
+        place, generation = self._place(topic, partition), self._generation(topic)
+        found, _ = self._reader.records(place, kafkas(generation, offset), max_records)
+        return [stored(record, generation) for record in found]
 
     def offset_at(self, topic: str, partition: int, at: datetime) -> int:
         """See `Log`."""
         place = self._place(topic, partition)
         found = self._reader.offset_at(place, max(0, int(at.timestamp() * 1000)))
-        return self._ends_of(place)[1] if found is None else found
+        return ours(self._generation(topic), self._reader.ends_of(place)[1] if found is None else found)
 
     # -- groups -------------------------------------------------------------------------------------------------------
     def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """partition -> offset the group goes on from; {} for a group that nobody has been in."""
         name, found = self._name(topic), self._offsets(self._clients.name(group_of(group, topic)))
-        return {place.partition: one.offset for place, one in found.items() if place.topic == name and one.offset >= 0}
+        return self._of_group(topic, {place: one for place, one in found.items() if place.topic == name})
 
     def lag(self, group: str, topic: str) -> Mapping[int, int]:
         """See `Log`."""
@@ -116,7 +121,8 @@ class KafkaLog:
         """See `Log`. A member that was killed counts as running until its session ends."""
         ends, name = self.ends(topic), self._clients.name(group_of(group, topic))
         for partition, offset in offsets.items():
-            end = self._ends_of(self._place(topic, partition))[1]
+            self._place(topic, partition)
+            end = ends[partition][1]
             if not 0 <= offset <= end:
                 raise LogError(f"{topic} partition {partition}: offset {offset}, expected 0 to {end}")
         members = self._clients.ask(lambda: self._admin.describe_groups([name]))[name].get("members") or []
@@ -128,8 +134,8 @@ class KafkaLog:
         changed = {}
         for partition, offset in offsets.items():
             place = TopicPartition(self._clients.name(topic), partition)
-            known = marked(before.get(place))
-            changed[place] = to_commit(max(offset, ends[partition][0]), Mark(known.mark.epoch if known else 0, True))
+            known = marked(before.get(place), self._generation(topic))
+            changed[place] = to_commit(max(offset, ends[partition][0]), known.mark.epoch if known else 0, True)
         refused = self._clients.ask(lambda: self._admin.alter_group_offsets(name, changed))
         for place, error in refused.items():
             if error is not errors.NoError and error is not None:
@@ -140,12 +146,12 @@ class KafkaLog:
         if topic.endswith(DEAD):
             return self._retain_dead(topic.removesuffix(DEAD), before)
         name = self._name(topic)
-        slowest = self._slowest(name)
+        slowest = self._slowest(topic)
         dropped, limits = 0, {}
         for partition, (first, end) in self.ends(topic).items():
             target = min(self.offset_at(topic, partition, before), slowest.get(partition, end), end)
             if target > first:
-                limits[TopicPartition(name, partition)] = target
+                limits[TopicPartition(name, partition)] = kafkas(self._generation(topic), target)
                 dropped += target - first
         if limits:
             self._clients.ask(lambda: self._admin.delete_records(limits))
@@ -225,8 +231,20 @@ class KafkaLog:
         ]
         return found
 
-    def _slowest(self, name: str) -> dict[int, int]:
+    def _generation(self, topic: str) -> int:
+        """Which making of the topic it is, as far as known here."""
+        generations = self._generations[topic]
+        generations.of(self._reader.topic_id(self._name(topic)))
+        return generations.current
+
+    def _of_group(self, topic: str, offsets: Mapping[TopicPartition, Any]) -> dict[int, int]:
+        generation = self._generation(topic)
+        marks = {place.partition: marked(one, generation) for place, one in offsets.items()}
+        return {partition: one.offset for partition, one in marks.items() if one is not None}
+
+    def _slowest(self, topic: str) -> dict[int, int]:
         """partition -> lowest offset that any known group has still to handle."""
+        name = self._name(topic)
         prefix = self._clients.settings.prefix
         groups = [
             one["group_id"]
@@ -235,13 +253,10 @@ class KafkaLog:
         ]
         slowest: dict[int, int] = {}
         for group in groups:
-            for place, one in self._offsets(group).items():
-                if place.topic == name and one.offset >= 0:
-                    slowest[place.partition] = min(one.offset, slowest.get(place.partition, one.offset))
+            found = {place: one for place, one in self._offsets(group).items() if place.topic == name}
+            for partition, offset in self._of_group(topic, found).items():
+                slowest[partition] = min(offset, slowest.get(partition, offset))
         return slowest
-
-    def _ends_of(self, place: TopicPartition) -> tuple[int, int]:
-        return self._reader.ends_of(place)
 
     def _name(self, topic: str) -> str:
         if topic not in self._ledgers:

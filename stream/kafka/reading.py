@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
-from stream.kafka.clients import Clients
+from stream.kafka.clients import Clients, topic_id
+from stream.kafka.offsets import ours
 from stream.log import LogUnavailable, Stored
 
 STEP_MS: Final = 100  # a poll waits
@@ -37,6 +38,12 @@ class Reader:
             return {place.partition: (first[place], end[place]) for place in places}
 
         return self._clients.ask(look)
+
+    def topic_id(self, name: str) -> str:
+        """Kafka's id of a topic, as of some seconds ago. Raises UnknownTopic."""
+        if not topic_id(self._consumer, name):
+            self.ends(name, 1)
+        return topic_id(self._consumer, name)
 
     def offset_at(self, place: TopicPartition, ms: int) -> int | None:
         """The first offset taken then or later, None if there is none."""
@@ -93,6 +100,6 @@ class Follower:
                 return
 
 
-def stored(record: Any) -> Stored:
-    """Kafka's record as the log's."""
-    return Stored(record.offset, record.timestamp, record.key or b"", record.value or b"")
+def stored(record: Any, generation: int) -> Stored:
+    """Kafka's record as the log's, of a topic of this generation."""
+    return Stored(ours(generation, record.offset), record.timestamp, record.key or b"", record.value or b"")

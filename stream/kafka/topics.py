@@ -13,7 +13,7 @@ from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 
 from stream.kafka.clients import LARGEST, Clients
-from stream.log import ORDERED, LogError
+from stream.log import ORDERED, LogError, LogUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def prepare(clients: Clients, admin: KafkaAdminClient, topics: Sequence[str]) ->
     missing = [name for name in plan if name not in there]
     if missing:
         _create(clients, admin, {name: plan[name] for name in missing})
-        there |= _there(clients, admin, missing)
+        there |= clients.ask(lambda: _all_there(clients, admin, missing))
     known = [name for name in plan if name not in missing]
     if known:
         _report(clients, admin, {name: plan[name] for name in known}, there)
@@ -65,6 +65,14 @@ def prepare(clients: Clients, admin: KafkaAdminClient, topics: Sequence[str]) ->
 def _there(clients: Clients, admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
     found = clients.ask(lambda: admin.describe_topics(list(names)))
     return {one["name"]: len(one["partitions"]) for one in found if one["error_code"] == 0 and one["partitions"]}
+
+
+def _all_there(clients: Clients, admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
+    """As `_there`. Raises LogUnavailable while a broker has not yet heard of one that was just made."""
+    found = _there(clients, admin, names)
+    if late := [name for name in names if name not in found]:
+        raise LogUnavailable(f"Kafka at {clients.servers} does not show the topic {late[0]} that was just made")
+    return found
 
 
 def _create(clients: Clients, admin: KafkaAdminClient, plan: Mapping[str, Wanted]) -> None:
