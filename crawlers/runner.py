@@ -73,7 +73,10 @@ class _Crawler:
         self._flowing = True  # False while too much waits to be tagged
 
     async def run(self, sources: Sequence[Source]) -> None:
-        known = await self._store.statuses()
+        try:
+            known = await self._store.statuses()
+        except Stopped:
+            return
         await self._look_at_lag()
         tasks = [asyncio.create_task(self._follow(source, known.get(source.id))) for source in sources]
         tasks.append(asyncio.create_task(self._watch_lag()))
@@ -148,6 +151,8 @@ class _Crawler:
 
     async def _look_at_lag(self) -> None:
         waiting = await self._store.waiting()
+        if waiting is None:
+            return
         flows = waiting <= self._settings.max_waiting
         if self._flowing and not flows:
             text = "crawling waits: %d items are still to be tagged"

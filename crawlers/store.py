@@ -1,7 +1,7 @@
-"""The log and the records as the crawler uses them: from one thread, and with patience for a full disk.
+"""The log and the records as the crawler uses them: from one thread, and with patience for a full disk or a service away.
 
-In: items, errors, statuses. Every call returns when what it was given is durable; while the disk is full it waits and tries
-again, so that nothing that was fetched is dropped. Only `stop` ends that wait, with `Stopped`; then no state was stored.
+In: items, errors, statuses. Every call returns when what it was given is durable; while it cannot be, it waits and tries again,
+so that nothing that was fetched is dropped. Only `stop` ends that wait, with `Stopped`; then no state was stored.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 
 GROUP = "enrichment"  # whose lag says how far behind the tagging is
 KIND = "source"
-FULL_WAIT = 10.0  # seconds between two tries while the disk is full
+FULL_WAIT = 10.0  # seconds between two tries while the disk is full or a service is away
 BATCH = 1000  # items in one append
 
 T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """The program ends while the disk is full."""
+    """The program ends while nothing can be stored."""
 
 
 class Store:
@@ -52,7 +52,7 @@ class Store:
 
     @property
     def has_room(self) -> bool:
-        """False while the disk is known to be full."""
+        """False while it is known that nothing can be stored."""
         return self._has_room
 
     async def statuses(self) -> dict[str, SourceStatus]:
@@ -62,7 +62,7 @@ class Store:
             found = [msgspec.json.decode(one.body, type=SourceStatus) for one in self._records.scan(KIND)]
             return {status.id: status for status in found}
 
-        return await self._call(read)
+        return await self._patiently(read)
 
     async def put(self, status: SourceStatus) -> None:
         body = msgspec.json.encode(status)
@@ -82,17 +82,21 @@ class Store:
             await self._patiently(lambda: self._log.bury(letters))
             metrics.BURIED.labels(RAW).inc(len(letters))
 
-    async def waiting(self) -> int:
-        """Items the tagging has still to handle."""
-        return await self._call(lambda: sum(self._log.lag(GROUP, RAW).values()))
+    async def waiting(self) -> int | None:
+        """Items the tagging has still to handle; None while that cannot be told."""
+        try:
+            return await self._call(lambda: sum(self._log.lag(GROUP, RAW).values()))
+        except LogUnavailable as error:
+            logger.info("how far behind the tagging is cannot be told: %s", error, extra={"action": "lag-unknown"})
+            return None
 
     async def _call(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def _patiently(self, work: Callable[[], object]) -> None:
+    async def _patiently(self, work: Callable[[], T]) -> T:
         while True:
             try:
-                await self._call(work)
+                answer = await self._call(work)
             except (LogUnavailable, StoreUnavailable) as error:
                 await self._wait_for_room(error)
             else:
@@ -100,7 +104,7 @@ class Store:
                     metrics.HELD_UP.set(0)
                     self._has_room = True
                     logger.info("what was fetched can be stored again", extra={"action": "crawler-resumed"})
-                return
+                return answer
 
     async def _wait_for_room(self, error: Exception) -> None:
         metrics.RETRIED.inc()

@@ -14,7 +14,7 @@ import streamlit as st
 from dashboard import context
 from dashboard.words import _, ago, inert, label, moment, problem
 from index import BadQuery, IndexFailure, Json
-from stream import utc_now
+from stream import LogError, utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +23,22 @@ DOTS = {"negative": ":red[●]", "neutral": ":gray[●]", "positive": ":green[�
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Around what asks the store: a question that cannot be answered and a store that does not answer are said in
+    """Around what asks the store or the log: a question that cannot be answered, and who does not answer, are said in
     words, and the rest of the page stays."""
     try:
         yield
     except BadQuery as error:
         bad_query(error)
+    except LogError as error:
+        logger.exception("the log does not answer", extra={"action": "page-log-failed"})
+        st.error(
+            _(
+                "What comes in cannot be read right now. This page tries again by itself; "
+                "the mentions found so far are on the other pages."
+            ),
+            icon=":material/cloud_off:",
+        )
+        st.text(str(error))
     except (IndexFailure, OSError) as error:
         logger.exception("the store does not answer", extra={"action": "page-store-failed"})
         st.error(

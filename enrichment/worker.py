@@ -72,8 +72,8 @@ def run_worker(
     size = batch or enricher.settings.batch
     with rare_collections(), log.consumer(GROUP, (RAW, EDITS), resume=worker.resume) as consumer:
         while not stop():
-            batches = consumer.poll(size, POLL)
             try:
+                batches = consumer.poll(size, POLL)
                 worker.handle(consumer, batches)
             except Stopped:
                 return
@@ -109,11 +109,12 @@ class _Worker:
     def resume(self, position: Position) -> int | None:
         """Takes a partition over. The log's offset follows when the signatures of a batch are told, so between it and the
         store's position lies what a killed worker has stored and perhaps not told: that is told again, which harms nothing."""
-        answer = self._index.resume(position)
+        answer = self._patiently(lambda: self._index.resume(position))
         if position.topic == RAW and answer is not None:
             offset = position.offset
             while offset < answer:
-                records = self._log.read(RAW, position.partition, offset, self._enricher.settings.batch)
+                read = partial(self._log.read, RAW, position.partition, offset, self._enricher.settings.batch)
+                records = self._patiently(read)
                 records = [record for record in records if record.offset < answer]
                 if not records:
                     break

@@ -87,7 +87,7 @@ def run(command: Sequence[str], *, secure: bool) -> int:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave anything behind
-        stand.take_down()
+        (Stand.saved(folder) or stand).take_down()  # a test may have started one anew
         held.close()
 
 

@@ -16,6 +16,7 @@ from typing import Final
 KAFKA: Final = "RONZIO_TEST_KAFKA"
 ELASTICSEARCH: Final = "RONZIO_TEST_ELASTICSEARCH"
 LACKS: Final = "RONZIO_TEST_ELASTICSEARCH_LACKS"
+STAND: Final = "RONZIO_TEST_STAND"  # folder of a Stand, where the services are processes: tests may kill them
 PORTS: Final = "RONZIO_SERVICES_PORTS"
 OPEN_PORTS: Final = (20_000, 32_000)  # below those the kernel gives to outgoing connections
 

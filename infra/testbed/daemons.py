@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +50,31 @@ class Daemon:
         while self.alive() and time.monotonic() < until:
             time.sleep(0.1)
         self._signal(signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stops it (SIGSTOP) and lets it go on: what a machine that hangs looks like to others."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
+    def kill(self) -> Callable[[bool], Daemon]:
+        """kill -9. What it answers starts the same command again (True: tied to this process)."""
+        place = Path(f"/proc/{self.pid}")
+        command = (place / "cmdline").read_text().rstrip("\0").split("\0")
+        env = dict(line.split("=", 1) for line in (place / "environ").read_text().split("\0") if "=" in line)
+        folder, owner = (place / "cwd").readlink(), place.stat().st_uid
+        self._signal(signal.SIGKILL)
+        while self.alive():
+            time.sleep(0.05)
+
+        def again(tied: bool) -> Daemon:
+            nobody = owner != os.getuid()
+            return start(self.name, command, self.log, env, tied=tied, folder=folder, as_nobody=nobody)
+
+        return again
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 from infra.testbed import choice, daemons, elastic, fetch, java, kafka, secrets
 from infra.testbed.choice import Choice, Ports, Unusable
+from infra.testbed.daemons import Daemon
 
 COMPOSE: Final = Path(__file__).parents[1] / "services.compose.yml"
 STATE: Final = "state.json"
@@ -26,12 +28,14 @@ class Stand:
 
     folder: Path
     exports: dict[str, str] = field(default_factory=dict)
-    daemons: list[daemons.Daemon] = field(default_factory=list)
+    daemons: list[Daemon] = field(default_factory=list)
     project: str = ""  # of Docker Compose
+    tied: bool = False  # the services end with the process that started them
 
     def bring_up(self, chosen: Choice, cache: Path, env: Mapping[str, str], *, secure: bool, tied: bool) -> None:
         """Starts what is chosen and returns when it answers. Raises Unusable; the caller takes down then too."""
         self.exports |= chosen.given
+        self.tied = tied
         if chosen.way == "docker":
             self._containers(chosen, choice.ports(env))
         elif chosen.way == "maven":
@@ -44,6 +48,22 @@ class Stand:
         if self.project:
             self._compose("down", "--volumes", "--timeout", "10")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def daemon(self, name: str) -> Daemon:
+        """A service that runs here as a process."""
+        return next(one for one in self.daemons if one.name == name)
+
+    @contextlib.contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Kills a service, and starts it again on the data it left; returns when it answers."""
+        place = self.daemons.index(self.daemon(name))
+        again = self.daemons[place].kill()
+        try:
+            yield
+        finally:
+            self.daemons[place] = again(self.tied)
+            self.save()
+            self._wait(name, None)
 
     def alive(self) -> bool:
         return bool(self.project) or all(daemon.alive() for daemon in self.daemons)
@@ -59,8 +79,8 @@ class Stand:
             state = json.loads((folder / STATE).read_text())
         except FileNotFoundError:
             return None
-        started = [daemons.Daemon(one["name"], one["pid"], Path(one["log"])) for one in state["daemons"]]
-        return cls(folder, state["exports"], started, state["project"])
+        started = [Daemon(one["name"], one["pid"], Path(one["log"])) for one in state["daemons"]]
+        return cls(folder, state["exports"], started, state["project"], state["tied"])
 
     # -- Docker -------------------------------------------------------------------------------------------------------
     def _containers(self, chosen: Choice, ports: Ports) -> None:
@@ -95,15 +115,20 @@ class Stand:
             started[name] = module.start(home, jvm, ports, self.folder, own, tied=tied)
             self.daemons.append(started[name])
             self.save()
-        for name, daemon in started.items():
-            if name == "kafka":
-                daemons.wait(daemon, lambda: kafka.answers(ports.kafka, own))
-            else:
-                daemons.wait(daemon, lambda: elastic.answers(ports.http, own))
+        self.exports |= _exports(chosen, ports, own) | {choice.STAND: str(self.folder)}
+        for name in started:
+            self._wait(name, own)
             sys.stderr.write(f"services: {name} answers after {time.monotonic() - begun:.1f} s\n")
-        self.exports |= _exports(chosen, ports, own)
+        self.save()
         if "elasticsearch" in chosen.start:
             sys.stderr.write(f"services: this Elasticsearch has no {', '.join(fetch.LACKING)}\n")
+
+    def _wait(self, name: str, own: secrets.Secrets | None) -> None:
+        """Until a service answers. Raises Unusable."""
+        variable, module = {"kafka": (choice.KAFKA, kafka), "elasticsearch": (choice.ELASTICSEARCH, elastic)}[name]
+        address = self.exports[variable if own is None else variable.replace("_TEST_", "_TEST_SECURE_")]
+        port = int(address.rpartition(":")[2])
+        daemons.wait(self.daemon(name), lambda: module.answers(port, own))
 
 
 def _exports(chosen: Choice, ports: Ports, own: secrets.Secrets | None) -> dict[str, str]:

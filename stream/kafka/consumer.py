@@ -25,7 +25,7 @@ from stream.kafka.clients import Clients, joined, positions, topic_id
 from stream.kafka.generations import Generations
 from stream.kafka.offsets import kafkas, ours, split
 from stream.kafka.reading import stored
-from stream.log import Batch, Fenced, LogError, LogUnavailable, Position, Resume
+from stream.log import Batch, Fenced, LogError, LogUnavailable, Position, Resume, UnknownTopic
 
 logger = logging.getLogger(__name__)
 
@@ -285,7 +285,7 @@ class Member:
             if start != offset:
                 self._commit(place, start, epoch, owned.forced)
                 owned.committed = start
-        except (Fenced, LogUnavailable, errors.KafkaError) as error:
+        except (Fenced, LogUnavailable, UnknownTopic, errors.KafkaError) as error:
             extra = {"action": "partition-waits", "topic": topic, "partition": partition}
             logger.info("%s: %s partition %d not yet ours: %s", self.group, topic, partition, error, extra=extra)
             return
