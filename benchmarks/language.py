@@ -53,7 +53,9 @@ def main() -> None:
     new = a_second(lambda: ours(model, tokens, fresh), len(fresh))
     known = a_second(lambda: ours(model, tokens, fresh), len(fresh))
     plain = a_second(lambda: [identifier.classify(text) for text in fresh[:1000]], 1000)
-    print(f"{len(fresh)} tweets after {len(others)} others, a second on one core; all of it, hashes for copies included")
+    print(
+        f"{len(fresh)} tweets after {len(others)} others, a second on one core; all of it, hashes for copies included"
+    )
     print(f"ours, new tweets {new:>9.0f}   {new / plain:.1f} x py3langid")
     print(f"ours, seen before {known:>8.0f}   {known / plain:.1f} x py3langid")
     print(f"py3langid {plain:>16.0f}")
