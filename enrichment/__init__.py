@@ -1,5 +1,6 @@
 """Which brand, in which language, how it is meant, about what, and of which story: the worker and its parts."""
 
+from enrichment.ambiguous import Ambiguous, ambiguous_names, rule_for, unruled
 from enrichment.engines import EngineError, second_engine, sentiment_engine
 from enrichment.expressions import Document, Expressions, Facts
 from enrichment.expressions import check as check_expression
@@ -16,6 +17,7 @@ from enrichment.worker import GROUP, TooManyDead, run_worker
 __all__ = [
     "GROUP",
     "STORIES_GROUP",
+    "Ambiguous",
     "Document",
     "EngineError",
     "Enricher",
@@ -32,12 +34,15 @@ __all__ = [
     "TooManyDead",
     "TopicRule",
     "TopicsError",
+    "ambiguous_names",
     "check_expression",
     "load_topics",
     "preview",
+    "rule_for",
     "run_second_opinion",
     "run_stories",
     "run_worker",
     "second_engine",
     "sentiment_engine",
+    "unruled",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from enrichment import rule_for
 from stream import slug
 
 _HEAD = """\
@@ -22,13 +23,21 @@ _BRAND = """\
 name = {name}
 language = {language}                  # of the mails about this brand: "it" or "en"
 time_zone = "Europe/Rome"
-keywords = {keywords}     # whole words; case and accents do not matter; l'Acme and #acme match too
+{how}
 # exact = ["TIM"]               # only as written here
 # exclude = ["acme corporation"]  # a text with one of these is not about the brand
 competitors = {competitors}
 # alert_to = ["maria@example.com"]   # else [mail] to
 {products}
 """
+
+_KEYWORDS = "keywords = {keywords}     # whole words; case and accents do not matter; l'Acme and #acme match too"
+
+_RULE = """\
+# {name} is also {also}: this rule tells them apart. Try changes with "ronzio match"; docs/brands.md explains it.
+query = '''
+{query}
+'''"""
 
 _PRODUCT = """
   [[brands.products]]
@@ -46,7 +55,7 @@ _RIVAL = """
 [[brands]]
 name = {name}
 role = "competitor"             # compared with; never alerts
-"""
+{how}"""
 
 _SOURCE = """
 [[sources]]
@@ -93,24 +102,36 @@ def starter(
     sources: Sequence[str] = (),
     mail_to: Sequence[str] = (),
     language: str = "it",
+    rules: bool = True,
 ) -> str:
-    """The text of a new configuration. Values are quoted as TOML strings; the result always loads."""
+    """The text of a new configuration. Values are quoted as TOML strings; the result always loads. `rules`: brands whose
+    names mean something else as well are looked for by a rule instead of the bare name."""
     parts = [
         _HEAD,
         _BRAND.format(
             name=quote(brand),
             language=quote(language),
-            keywords=_list([brand]),
+            how=_rule(brand, rules) or _KEYWORDS.format(keywords=_list([brand])),
             competitors=_list([slug(rival) for rival in competitors]),
             products="".join(_PRODUCT.format(name=quote(product)) for product in products) or _NO_PRODUCT,
         ),
-        *(_RIVAL.format(name=quote(rival)) for rival in competitors),
+        *(_RIVAL.format(name=quote(rival), how=_with_line_end(_rule(rival, rules))) for rival in competitors),
         _SOURCES_HELP,
         *(_SOURCE.format(kind=quote(kind_of(url)), url=quote(url)) for url in sources),
         "" if sources else _NO_SOURCE,
         _TAIL.format(mail=f"to = {_list(mail_to)}\n" if mail_to else '# to = ["maria@example.com"]\n'),
     ]
     return "".join(parts)
+
+
+def _rule(name: str, rules: bool) -> str:
+    """The lines of the rule for an ambiguous name; "" where there is none."""
+    known = rule_for(name) if rules else None
+    return _RULE.format(name=known.name, also=known.also["en"], query=known.query.strip()) if known else ""
+
+
+def _with_line_end(text: str) -> str:
+    return text + "\n" if text else ""
 
 
 def kind_of(url: str) -> str:

@@ -109,6 +109,8 @@ class Terms:
 
 
 def _literal(term: ex.Term, scope: str) -> Needle:
+    if term.quoted and not term.exact and re.search(r"\w\*", term.text):
+        raise ex.ExpressionError("in quotes * is no pattern: write the words apart, with ONEAR/0 between", term.column)
     found = words_of(_clean(term.text))
     if not found:
         raise ex.ExpressionError('"{text}" holds no word to search for', term.column, text=term.text[:60])

@@ -33,6 +33,7 @@ def check_command(offline: bool, address: str | None, config: Path | None, demo:
     rivals = [brand for brand in settings.brands if brand.role == "competitor"]
     counts = (_count(own, "brand"), _count(rivals, "competitor"), _count(settings.crawler.sources, "source"))
     click.echo(f"settings: good ({', '.join(counts)})")
+    _ambiguous(settings)
     wrong = 0 if offline else asyncio.run(_sources(settings))
     if not any(brand.alert_to for brand in own) and not settings.mail.to:
         click.echo("mail: nobody gets the alerts: set [mail] to, or a brand's alert_to", err=True)
@@ -40,6 +41,19 @@ def check_command(offline: bool, address: str | None, config: Path | None, demo:
         wrong += _mail(settings, address)
     if wrong:
         sys.exit(1)
+
+
+def _ambiguous(settings: RonzioSettings) -> None:
+    """Offers rules for brands whose bare names mean something else as well."""
+    from enrichment import unruled
+
+    for brand in settings.brands:
+        if rule := unruled(brand):
+            click.echo(
+                f'brand "{brand.name}": the name is also {rule.also["en"]}. Instead of the bare keyword this rule tells them '
+                f"apart (docs/brands.md; try it with ronzio match):\n\nquery = '''\n{rule.query.strip()}\n'''\n",
+                err=True,
+            )
 
 
 def _count(things: Sequence[object], name: str) -> str:

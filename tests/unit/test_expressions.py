@@ -107,6 +107,7 @@ REFUSED = {
     "ab* acme": (1, "at least 3 letters"),
     "acme l'aur*": (6, "one word"),
     "acme NEAR/3 site:x.it": (6, "beside NEAR"),
+    'acme "guast* rete"': (6, "ONEAR/0 between"),
     'acme "..."': (6, "no word to search for"),
     "acme OR *": (9, "matches everything"),
     "acme brnd:x": (6, 'did you mean "brand"'),
