@@ -25,6 +25,7 @@ language = {language}                  # of the mails about this brand: "it" or 
 time_zone = "Europe/Rome"
 {how}
 # exact = ["TIM"]               # only as written here
+# query = 'acme NEAR/5 (guasto OR rotto)'  # an expression: docs/brands.md; try it with "ronzio match"
 # exclude = ["acme corporation"]  # a text with one of these is not about the brand
 competitors = {competitors}
 # alert_to = ["maria@example.com"]   # else [mail] to

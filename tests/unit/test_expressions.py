@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,17 @@ def test_what_cannot_be_asked_of_what_comes_in_is_refused_at_its_letter(expressi
     with pytest.raises(ExpressionError, match=message) as caught:
         check(expression)
     assert caught.value.column == column
+
+
+def test_every_example_of_the_docs_can_be_asked() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "brands.md").read_text("utf-8")
+    table = docs.partition("## Expressions")[2].partition("\n\nField names")[0]
+    examples = [
+        code for row in table.splitlines() for code in re.findall(r"`([^`]+)`", row.split("|")[1] if "|" in row else "")
+    ]
+    assert len(examples) > 20
+    for example in examples:
+        assert check(example)
 
 
 def _strings(value: object) -> Iterator[str]:
