@@ -8,7 +8,7 @@ from enrichment.preview import Example, Preview, preview
 from enrichment.second_opinion import run_second_opinion
 from enrichment.sentiment import Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
-from enrichment.stories import Stories
+from enrichment.stories import Group, Stories
 from enrichment.tagger import Enricher, Rejected
 from enrichment.telling import STORIES_GROUP, run_stories
 from enrichment.topics import TopicRule, TopicsError, load_topics
@@ -25,6 +25,7 @@ __all__ = [
     "Example",
     "Expressions",
     "Facts",
+    "Group",
     "Judgement",
     "Passage",
     "Preview",

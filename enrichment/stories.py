@@ -1,155 +1,207 @@
-"""Stories: copies of one text, found among the mentions seen last. Signatures in, story ids out.
+"""Stories and events among the mentions seen last. Signatures in, the story and the event of each mention out.
 
-A mention's story is the id of the first mention whose text it repeats, wholly or nearly; its own id when it repeats none.
-The window is bounded: `size` mentions, then the oldest is forgotten. Candidates come from locality-sensitive hashing: 16
-tables keyed by three MinHash values each, newest wins a slot; the signatures themselves decide.
+A mention's story is that of the mentions whose text it repeats, wholly, nearly, or in part: named by the first of them. One
+that repeats two stories makes them one, so that the order of arrival does not matter. A story's event is that of the nearest
+story of the last days, if one is near enough; else it begins one. The window is bounded: `size` mentions, then the oldest is
+forgotten.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from heapq import nlargest
+from itertools import islice
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from enrichment.boilerplate import Boilerplate
+from enrichment.events import HOURS, NEAR, Rarity
+from enrichment.neighbours import WORDS, Candidate, Neighbours
+from enrichment.overlap import Overlap, overlap
+from enrichment.signatures import NONE, Signature, Sketch, parse
 
-from enrichment.signatures import VALUES, parse
-
-BANDS: Final = 16
-ROWS: Final = 3
-ALIKE: Final = 0.5  # share of equal values from which two texts are one story
-_BAND_MIX: Final = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
-_FINAL_MIX: Final = np.uint64(0xBF58476D1CE4E5B9)
-_BAND: Final = np.arange(BANDS)
+ALIKE: Final = 0.5  # share of common items from which two texts are one story
+SAME_BEGINNING: Final = 0.6  # the same for the beginnings of two longer texts
+PART: Final = 0.75  # share of the shorter text's items from which it is part of the longer
+PART_ITEMS: Final = 8  # which it must have at least for that
+UNSURE: Final = 0.8  # in place of ALIKE, where boilerplate is not known or is nearly all there is
+FEWEST: Final = 3  # items without which nothing can be said
+STEPS: Final = 2  # must lead to a candidate for a story; one where the text has few items
+SHORT: Final = 10  # items
+LOOKED_AT: Final = 4  # candidates of a mention, for its story and for its event
 _RESTORED_AT_ONCE: Final = 1024
 
 
+class Group(NamedTuple):
+    """Where a mention belongs; ids of the first mention of each."""
+
+    story: str
+    event: str
+
+
 class Stories:
-    """The window. Same mentions in the same order give the same stories; not shared between processes."""
+    """The window. Same mentions in the same order give the same groups, in whatever batches (but at the window's far edge); not
+    shared between processes."""
 
     def __init__(self, size: int = 131_072) -> None:
         self._size = size
-        slots = max(10, (size - 1).bit_length())
-        self._shift = np.uint64(64 - slots)
-        self._tables = np.full((BANDS, 1 << slots), -1, np.int64)  # number of the mention seen last with that key
-        self._values = np.zeros((size, VALUES), np.uint16)
+        self._neighbours = Neighbours(size)
+        self._boilerplate = Boilerplate(lambda number: self._signatures[number % size].sketch())
+        self._rarity = Rarity()
         self._ids: list[str] = [""] * size
-        self._story: list[str] = [""] * size
-        self._keys: list[str] = [""] * size
+        self._signatures: list[Signature] = [NONE] * size
+        self._groups: list[Group] = [Group("", "")] * size
+        self._members: dict[str, deque[int]] = {}  # of a story, ascending
         self._by_id: dict[str, int] = {}
-        self._by_key: dict[str, int] = {}
-        self._next = 0  # mentions ever taken; number n sits in place n % size
+        self._by_exact: dict[bytes, int] = {}
+        self._first = self._next = 0  # numbers of the mentions in the window; number n sits in place n % size
 
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def assign(self, ids: Sequence[str], signatures: Sequence[str]) -> list[str]:
-        """The story of each mention; one seen before keeps the story it had. Takes the new ones in."""
-        return self._take(ids, signatures, None)
-
-    def restore(self, mentions: Iterable[Mapping[str, Any]]) -> None:
-        """Takes in mentions as stored, oldest first, with the stories they have: the window after a restart."""
-        ids: list[str] = []
-        marks: list[str] = []
-        stories: list[str] = []
-        for mention in mentions:
-            ids.append(mention["id"])
-            marks.append(mention.get("signature", ""))
-            stories.append(mention.get("story") or mention["id"])
-            if len(ids) == _RESTORED_AT_ONCE:
-                self._take(ids, marks, stories)
-                ids, marks, stories = [], [], []
-        if ids:
-            self._take(ids, marks, stories)
-
-    def _take(self, ids: Sequence[str], signatures: Sequence[str], known: Sequence[str] | None) -> list[str]:
-        found: list[str] = []
+    def assign(self, ids: Sequence[str], signatures: Sequence[str]) -> dict[str, Group]:
+        """The group of each mention, and of earlier ones whose group has changed by them. One seen before keeps the group it
+        had. Takes the new ones in."""
+        told: dict[str, Group] = {}
         for start in range(0, len(ids), self._size):  # more at once than the window holds: piece by piece
             piece = slice(start, start + self._size)
-            found += self._take_piece(ids[piece], signatures[piece], None if known is None else known[piece])
-        return found
+            told |= self._take(ids[piece], signatures[piece], None)
+        return told
 
-    def _take_piece(self, ids: Sequence[str], signatures: Sequence[str], known: Sequence[str] | None) -> list[str]:
-        told = {id: self._story[self._by_id[id] % self._size] for id in ids if id in self._by_id}
-        fresh = self._fresh(ids)
-        marks = parse([signatures[place] for place in fresh])
-        partners = self._partners(marks.values, marks.long)
-        for row, place in enumerate(fresh):
-            story = self._story_of(marks.exact[row], int(partners[row]), ids[place]) if known is None else known[place]
-            self._put(ids[place], story, marks.exact[row])
-            told[ids[place]] = story
-        return [told[id] for id in ids]
+    def restore(self, mentions: Iterable[Mapping[str, Any]]) -> None:
+        """Takes in mentions as stored, oldest first, with the groups they have: the window after a restart."""
+        rest = iter(mentions)
+        while some := list(islice(rest, min(self._size, _RESTORED_AT_ONCE))):
+            groups = [Group(one.get("story") or one["id"], one.get("event") or one["id"]) for one in some]
+            self._take([one["id"] for one in some], [one.get("signature", "") for one in some], groups)
 
-    def _fresh(self, ids: Sequence[str]) -> list[int]:
-        """Places of the ids not in the window, each id once."""
-        seen: set[str] = set()
-        fresh = []
+    def _take(self, ids: Sequence[str], signatures: Sequence[str], known: Sequence[Group] | None) -> dict[str, Group]:
+        first: dict[str, int] = {}
         for place, id in enumerate(ids):
-            if id not in self._by_id and id not in seen:
-                seen.add(id)
-                fresh.append(place)
-        return fresh
+            if id not in self._by_id:
+                first.setdefault(id, place)
+        places = list(first.values())
+        told = {id: self._groups[self._by_id[id] % self._size] for id in ids if id in self._by_id}
+        read = [parse(signatures[place]) for place in places]
+        self._forget(len(places))
+        for place, signature, candidates in zip(places, read, self._neighbours.take(read, self._next), strict=True):
+            id, words = ids[place], signature.words()
+            if known is not None:
+                told[id] = known[place]
+            elif candidates:
+                told |= self._told(id, signature, words, candidates)
+            else:
+                told[id] = self._alone(id, signature)
+            self._put(id, signature, words, told[id])
+        return told
 
-    def _story_of(self, key: str, partner: int, id: str) -> str:
-        same = self._by_key.get(key) if key else None
-        if same is not None:
-            return self._story[same % self._size]
-        return self._story[partner % self._size] if partner >= 0 else id
+    def _forget(self, room: int) -> None:
+        """Makes room for new mentions."""
+        while self._next - self._first + room > self._size:
+            number = self._first
+            place = number % self._size
+            signature, group = self._signatures[place], self._groups[place]
+            del self._by_id[self._ids[place]]
+            if self._by_exact.get(signature.exact) == number:
+                del self._by_exact[signature.exact]
+            if group.story == self._ids[place]:
+                self._rarity.remove(signature.words())
+            members = self._members[group.story]
+            members.popleft()
+            if not members:
+                del self._members[group.story]
+            self._boilerplate.remove(signature.publisher, number)
+            self._first += 1
 
-    def _put(self, id: str, story: str, key: str) -> None:
+    def _put(self, id: str, signature: Signature, words: list[int], group: Group) -> None:
         place = self._next % self._size
-        if self._next >= self._size:
-            gone = self._next - self._size
-            if self._by_id.get(self._ids[place]) == gone:
-                del self._by_id[self._ids[place]]
-            if self._by_key.get(self._keys[place]) == gone:
-                del self._by_key[self._keys[place]]
-        self._ids[place], self._story[place], self._keys[place] = id, story, key
+        self._ids[place], self._signatures[place], self._groups[place] = id, signature, group
+        self._members.setdefault(group.story, deque()).append(self._next)
         self._by_id[id] = self._next
-        if key:
-            self._by_key[key] = self._next
+        if signature.exact:
+            self._by_exact[signature.exact] = self._next
+        if group.story == id:
+            self._rarity.add(words)
+        self._boilerplate.add(signature.publisher, self._next, signature.exact)
         self._next += 1
 
-    def _partners(self, values: NDArray[np.uint16], long: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """The number of the mention each one repeats, -1 for none; takes their values into the tables."""
-        count = len(values)
-        first = self._next
-        numbers = np.arange(first, first + count)
-        best = np.full(count, -1, np.int64)
-        self._values[numbers % self._size] = values
-        slots = self._slots(values)
-        within = self._within(slots, long, first)
-        candidates = np.where(within >= 0, within, self._tables[_BAND, slots])  # as if they came one by one
-        candidates[candidates <= first + count - 1 - self._size] = -1
-        candidates[~long] = -1
-        rows, columns = np.nonzero(candidates >= 0)
-        if len(rows):
-            pairs = np.unique(np.stack([rows, candidates[rows, columns]], axis=1), axis=0)
-            rows, others = pairs[:, 0], pairs[:, 1]
-            alike = (self._values[others % self._size] == values[rows]).mean(axis=1)
-            good = alike >= ALIKE
-            rows, others, alike = rows[good], others[good], alike[good]
-            order = np.lexsort((-others, alike))  # the most alike last, of equals the earliest
-            best[rows[order]] = others[order]
-        self._tables[_BAND, slots[long]] = numbers[long][:, None]
-        return best
+    # -- deciding -----------------------------------------------------------------------------------------------------
+    def _told(
+        self, id: str, signature: Signature, words: list[int], candidates: Sequence[Candidate]
+    ) -> dict[str, Group]:
+        """The group of a new mention, and of the members of stories that it makes one with an earlier one."""
+        partners = self._equal(signature)
+        least = STEPS if len(signature.items) > 4 * SHORT else 1
+        likely = [candidate for candidate in candidates if candidate.steps >= least]
+        if likely:
+            sketch = signature.sketch()
+            best = nlargest(LOOKED_AT, likely, itemgetter(1, 0))
+            partners += [one.number for one in best if self._repeats(signature, sketch, one.number)]
+        if not partners:
+            return {id: Group(id, self._event(signature, frozenset(words), candidates) or id)}
+        groups = {self._groups[number % self._size] for number in partners}
+        oldest, *others = sorted(groups, key=lambda group: self._members[group.story][0])
+        told = {id: oldest}
+        for group in others:
+            told |= self._moved(group.story, oldest)
+        return told
 
-    def _slots(self, values: NDArray[np.uint16]) -> NDArray[np.int64]:
-        bands = values[:, : BANDS * ROWS].reshape(len(values), BANDS, ROWS).astype(np.uint64)
-        keys = (bands * _BAND_MIX).sum(axis=2, dtype=np.uint64)
-        keys ^= keys >> np.uint64(29)
-        keys *= _FINAL_MIX
-        slots: NDArray[np.int64] = (keys >> self._shift).astype(np.int64)
-        return slots
+    def _equal(self, signature: Signature) -> list[int]:
+        """The mention with equal text, if there is one."""
+        return [self._by_exact[signature.exact]] if signature.exact in self._by_exact else []
 
-    def _within(self, slots: NDArray[np.int64], long: NDArray[np.bool_], first: int) -> NDArray[np.int64]:
-        """For each text and band, the one before it in the same batch with the same key, or -1."""
-        count = len(slots)
-        flat = (slots + (_BAND << np.int64(40))).ravel()
-        flat[np.repeat(~long, BANDS)] = -1
-        order = np.argsort(flat, kind="stable")
-        ordered = flat[order]
-        same = np.flatnonzero((ordered[1:] == ordered[:-1]) & (ordered[1:] >= 0)) + 1
-        found = np.full(count * BANDS, -1, np.int64)
-        found[order[same]] = first + order[same - 1] // BANDS
-        return found.reshape(count, BANDS)
+    def _alone(self, id: str, signature: Signature) -> Group:
+        """The group of a new mention without candidates: a short text may still be equal to another."""
+        equal = self._equal(signature)
+        return self._groups[equal[0] % self._size] if equal else Group(id, id)
+
+    def _moved(self, story: str, group: Group) -> dict[str, Group]:
+        """Makes a story part of an earlier one."""
+        moved = self._members.pop(story)
+        for number in moved:
+            if self._ids[number % self._size] == story:
+                self._rarity.remove(self._signatures[number % self._size].words())
+            self._groups[number % self._size] = group
+        self._members[group.story] = deque(sorted([*self._members[group.story], *moved]))
+        return {self._ids[number % self._size]: group for number in moved}
+
+    def _repeats(self, signature: Signature, sketch: Sketch, number: int) -> bool:
+        """Whether two texts are one item."""
+        publishers = signature.publisher, self._signatures[number % self._size].publisher
+        other = self._signatures[number % self._size].sketch()
+        beginnings = overlap(sketch[:1], other[:1])
+        if sketch.rest and other.rest:  # one sentence of two long texts may be anybody's quotation
+            bare = self._bare(beginnings, *publishers)
+            return bare.alike >= SAME_BEGINNING or self._same(overlap(sketch, other), *publishers)
+        longer = bool(sketch.rest or other.rest)
+        return self._same(beginnings, *publishers) or (longer and self._same(overlap(sketch, other), *publishers))
+
+    def _same(self, whole: Overlap, publisher: int, other: int) -> bool:
+        """Whether what two texts have in common makes them one item, each without its publisher's boilerplate."""
+        if whole.part < ALIKE:  # boilerplate hides much of what they share, never most
+            return False
+        bare = self._bare(whole, publisher, other)
+        if bare.shorter < FEWEST:
+            return whole.alike >= UNSURE
+        if publisher == other != 0:
+            return bare.alike >= (ALIKE if self._boilerplate.is_known(publisher) else UNSURE)
+        return bare.alike >= ALIKE or (bare.part >= PART and bare.shorter >= PART_ITEMS)
+
+    def _bare(self, whole: Overlap, publisher: int, other: int) -> Overlap:
+        return whole.without(self._boilerplate.of(publisher), self._boilerplate.of(other))
+
+    def _event(self, signature: Signature, words: frozenset[int], candidates: Sequence[Candidate]) -> str:
+        """The event of the nearest story, "" if none is near."""
+        best, event = NEAR, ""
+        likely = [candidate for candidate in candidates if candidate.words >= WORDS]
+        if not likely:
+            return event
+        for candidate in nlargest(LOOKED_AT, likely, itemgetter(2, 0)):
+            place = candidate.number % self._size
+            other = self._signatures[place]
+            if abs(other.hour - signature.hour) <= HOURS:
+                near = self._rarity.near(words, frozenset(other.words()))
+                if near >= best:
+                    best, event = near, self._groups[place].event
+        return event

@@ -22,14 +22,14 @@ from enrichment.keywords import Hit, KeywordMatcher
 from enrichment.language import LanguageModel
 from enrichment.sentiment import MASK, Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
-from enrichment.signatures import signatures
-from enrichment.tokens import Tokens
+from enrichment.signatures import hour_of, publisher_of, signatures
+from enrichment.tokens import Sums, Tokens
 from enrichment.topics import TopicRules, load_topics
 from enrichment.towards import Attitude, Text, Towards
 from enrichment.why import Why
 from stream import Brand, Item, Mention, sort_key
 
-RULES_VERSION: Final = 2  # rises when the same words and rules would be tagged otherwise
+RULES_VERSION: Final = 3  # rises when the same words and rules would be tagged otherwise
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,8 +162,8 @@ class Enricher:
                 found[one.place] = text
         return found
 
-    def _judge(self, named: Sequence[_Named]) -> tuple[list[Text], list[tuple[str, float]], list[str]]:
-        """What was judged of each, its language with confidence, and its signature."""
+    def _judge(self, named: Sequence[_Named]) -> tuple[list[Text], list[tuple[str, float]], Sums]:
+        """What was judged of each, its language with confidence, and what its words add up to."""
         sums = self._tokens.add_up([one.tokens for one in named])
         languages = self._languages.decide(sums.scores, sums.words, [one.item.language for one in named])
         passages = [Passage(one.tokens, language) for one, (language, _) in zip(named, languages, strict=True)]
@@ -172,14 +172,21 @@ class Enricher:
             Text(passage, tuple([numbers[brand] for brand in one.naming.brands]), judgement)
             for passage, one, judgement in zip(passages, named, self.sentiment.judge(passages), strict=True)
         ]
-        return texts, languages, signatures(sums.hashes, sums.starts)
+        return texts, languages, sums
 
     def _mentions(self, named: Sequence[_Named]) -> list[Mention]:
-        texts, languages, marks = self._judge(named)
+        texts, languages, sums = self._judge(named)
         said = self._towards.judge(texts, self.sentiment)
+        publishers = [publisher_of(_publisher(one.item)) for one in named]
+        hours = [hour_of(one.item.published_at) for one in named]
+        marks = signatures(sums.hashes, sums.contents, sums.starts, publishers, hours)
         return [
-            self._mention(one, language, text.judgement, {self._ids[brand]: it for brand, it in towards.items()}, mark)
-            for one, language, text, towards, mark in zip(named, languages, texts, said, marks, strict=True)
+            self._mention(
+                one, language, text.judgement, {self._ids[brand]: it for brand, it in towards.items()}, mark, terms
+            )
+            for one, language, text, towards, mark, terms in zip(
+                named, languages, texts, said, marks, sums.terms, strict=True
+            )
         ]
 
     def _mention(
@@ -189,6 +196,7 @@ class Enricher:
         judgement: Judgement,
         towards: Mapping[str, Attitude],
         signature: str,
+        terms: tuple[str, ...],
     ) -> Mention:
         item, naming = one.item, one.naming
         topics = self._topics.decide(one.topic_hits, language[0])
@@ -221,6 +229,8 @@ class Enricher:
             author=item.author,
             author_url=item.author_url,
             story=item.id,
+            event=item.id,
+            terms=terms,
             unsure=judgement.unsure,
             judged_by=judgement.version or self.sentiment.version,
             towards=tuple([f"{brand}:{attitude.label}" for brand, attitude in towards.items()]),
@@ -234,6 +244,11 @@ class Enricher:
         stated = "" if item.date_origin == "fetched" else str(key)
         content = (self.engine, item.title, item.text, item.url, item.author, stated)
         return xxhash.xxh3_128_hexdigest("\0".join(content).encode())
+
+
+def _publisher(item: Item) -> str:
+    """Whose boilerplate may stand around the text: that of a feed or site. What a person wrote has none."""
+    return item.source if item.channel in ("feed", "site") else ""
 
 
 def _by_start(hit: Hit) -> tuple[int, int]:

@@ -1,9 +1,9 @@
-"""Who tells the stories: follows `mentions.signatures` and says which mentions repeat an earlier one.
+"""Who tells stories and events: follows `mentions.signatures` and says which mentions repeat an earlier one, or tell of the same.
 
 Tagging is dear and runs in as many workers as one likes; telling copies apart is cheap, but needs one order and a memory of what
 came before. So workers put signatures into a topic of one partition, and one member of the group follows it; others stand by.
-Its memory, the window, is made anew from that topic by whoever takes over: signatures and the stories told of them are all in
-there. A mention is its own story until told otherwise, which takes a moment after it is stored.
+Its memory, the window, is made anew from that topic by whoever takes over: signatures and what was told of them are all in
+there. A mention is its own story and event until told otherwise, which takes a moment after it is stored.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _Teller:
         self._epoch = -1
 
     def handle(self, batch: Batch) -> None:
-        """Tells of every mention in the batch that repeats an earlier one."""
+        """Tells of every mention in the batch that belongs to an earlier one, and of earlier ones that it brings together."""
         if batch.epoch != self._epoch and batch.records:
             self._restore(batch)
             self._epoch = batch.epoch
@@ -92,33 +92,36 @@ class _Teller:
         if letters:
             self._log.bury(letters)
             metrics.BURIED.labels(batch.topic).inc(len(letters))
-        stories = self._stories.assign(ids, marks)
-        repeats = {id: story for id, story in zip(ids, stories, strict=True) if story != id}
-        if repeats:
-            self._index.assign(repeats)
-            said = Signatures(at=utc_now(), stories=repeats)
+        groups = self._stories.assign(ids, marks)
+        stories = {id: group.story for id, group in groups.items() if group.story != id}
+        events = {id: group.event for id, group in groups.items() if group.event != id}
+        if stories or events:
+            self._index.assign(stories, events)
+            said = Signatures(at=utc_now(), stories=stories, events=events)
             self._log.append(SIGNATURES, [Record(b"", msgspec.json.encode(said))])
 
     def _restore(self, batch: Batch) -> None:
-        """Makes the window from what lies before the batch, and the stories told of it, wherever they lie."""
+        """Makes the window from what lies before the batch, and what was told of it, wherever that lies; the last word holds."""
         partition, start = batch.partition, batch.records[0].offset
         first, end = self._log.ends(SIGNATURES)[partition]
         stories: dict[str, str] = {}
+        events: dict[str, str] = {}
         pages: deque[list[Signatures]] = deque()
         seen, high = 0, end
         while high > first and seen < self._size:
             low = max(first, high - LOOK_BACK)
             page = [(one.offset, one.value) for one in self._log.read(SIGNATURES, partition, low, high - low)]
             found = [(offset, told) for offset, value in page if offset < high and (told := _try(value)) is not None]
-            for _, told in found:
-                stories |= {id: story for id, story in told.stories.items() if id not in stories}
+            for _, told in reversed(found):
+                stories = told.stories | stories
+                events = told.events | events
             before = [told for offset, told in found if offset < start]
             pages.appendleft(before)
             seen += sum(len(told.signatures) for told in before)
             high = low
         self._stories = Stories(self._size)
         self._stories.restore(
-            {"id": id, "signature": signature, "story": stories.get(id, id)}
+            {"id": id, "signature": signature, "story": stories.get(id, id), "event": events.get(id, id)}
             for page in pages
             for told in page
             for id, signature in told.signatures.items()

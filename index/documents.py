@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from index import people, tables
-from index.bodies import decode, encode, normal
+from index.bodies import decode, encode, grouped, normal
 from index.overlay import checked, overlaid
 from index.pool import Pool
 from index.store import Json, StoreFull, Tally
@@ -170,13 +170,12 @@ class Documents:
             "UPDATE docs SET seq=?, body=?, machine=? WHERE id=?", (number, encode(shown), machine, edit.mention)
         )
 
-    def assign(self, stories: Mapping[str, str]) -> None:
+    def assign(self, stories: Mapping[str, str], events: Mapping[str, str] | None = None) -> None:
         """See `Index.assign`. All or nothing. Raises StoreFull."""
+        groups = grouped(stories, events)
         with self.writing() as connection:
-            rows = list(tables.among(connection, "SELECT id, body, machine FROM docs WHERE id IN", list(stories)))
-            told = [
-                (id, _told(body, stories[id]), machine and _told(machine, stories[id])) for id, body, machine in rows
-            ]
+            rows = list(tables.among(connection, "SELECT id, body, machine FROM docs WHERE id IN", list(groups)))
+            told = [(id, _told(body, groups[id]), machine and _told(machine, groups[id])) for id, body, machine in rows]
             changed = [row for row, old in zip(told, rows, strict=True) if row[1] != old[1]]
             number = tables.allocate(connection, len(changed))
             connection.executemany(
@@ -219,8 +218,8 @@ def _dated_as_before(new: _New, before: tables.Known) -> _New:
     return _New(mention, encode(mention), new.author)
 
 
-def _told(body: bytes, story: str) -> bytes:
-    return encode(msgspec.structs.replace(decode(body), story=story))
+def _told(body: bytes, group: Mapping[str, str]) -> bytes:
+    return encode(msgspec.structs.replace(decode(body), **group))
 
 
 def _shown(new: _New, edits: Sequence[Edit]) -> tuple[bytes, bytes | None]:

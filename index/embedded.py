@@ -63,8 +63,8 @@ class EmbeddedIndex:
     def edit(self, edits: Sequence[Edit], *, position: Position | None = None) -> None:
         self.documents.edit(edits, position)
 
-    def assign(self, stories: Mapping[str, str]) -> None:
-        self.documents.assign(stories)
+    def assign(self, stories: Mapping[str, str], events: Mapping[str, str] | None = None) -> None:
+        self.documents.assign(stories, events)
 
     def delete(self, ids: Sequence[str]) -> int:
         return self.documents.delete(ids)

@@ -135,8 +135,9 @@ class Index(Protocol):
         """Applies human edits and erasures (also for mentions not yet there), in one unit with `position`."""
         ...
 
-    def assign(self, stories: Mapping[str, str]) -> None:
-        """Mention id -> story: sets `Mention.story`, also under human edits. Mentions that are not there are passed over."""
+    def assign(self, stories: Mapping[str, str], events: Mapping[str, str] | None = None) -> None:
+        """Mention id -> story, and -> event: sets `Mention.story` and `event`, also under human edits. Mentions that are not
+        there are passed over."""
         ...
 
     def delete(self, ids: Sequence[str]) -> int:

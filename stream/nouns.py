@@ -176,12 +176,14 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Signatures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What stories are told from. Travels in `mentions.signatures`, many mentions in one record.
 
-    A worker says the signatures of the mentions it has stored; who tells the stories says which of them repeat another.
+    A worker says the signatures of the mentions it has stored; who tells the stories says which of them repeat another, and
+    which are of the same event.
     """
 
     at: datetime
     signatures: dict[str, str] = {}  # mention id -> `Mention.signature`, in order
     stories: dict[str, str] = {}  # mention id -> `Mention.story`
+    events: dict[str, str] = {}  # mention id -> `Mention.event`
 
 
 class SecondOpinions(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,8 +58,8 @@ class ElasticIndex:
     def edit(self, edits: Sequence[Edit], *, position: Position | None = None) -> None:
         self._writer.edit(edits, position)
 
-    def assign(self, stories: Mapping[str, str]) -> None:
-        self._writer.assign(stories)
+    def assign(self, stories: Mapping[str, str], events: Mapping[str, str] | None = None) -> None:
+        self._writer.assign(stories, events)
 
     def delete(self, ids: Sequence[str]) -> int:
         return self._writer.delete(ids)

@@ -231,6 +231,17 @@ def test_a_story_is_told_of_mentions_that_are_there(index: Index) -> None:
     assert index.get(ids([1])) == []
 
 
+def test_an_event_is_told_with_the_story_or_without(index: Index) -> None:
+    index.write([mention(1, story="a", event="a"), mention(2, story="b", event="b"), mention(3, story="c", event="c")])
+    index.edit([edit(2, {"status": "open"})])
+    index.assign({mention(1).id: "s"}, {mention(1).id: "e", mention(2).id: "e", mention(9).id: "e"})
+    told = [(one(index, number)["story"], one(index, number)["event"]) for number in (1, 2, 3)]
+    assert told == [("s", "e"), ("b", "e"), ("c", "c")]
+    index.edit([edit(2, {"note": "x"}, minute=3)])
+    assert one(index, 2)["event"] == "e" and one(index, 2)["status"] == "open"
+    assert found(settled(index), {"term": {"event": "e"}}) == ids([2, 1])
+
+
 # -- erasure ------------------------------------------------------------------------------------------------------------
 def test_an_erased_mention_goes_and_never_comes_back(index: Index) -> None:
     index.write([mention(1), mention(2)])
