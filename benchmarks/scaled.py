@@ -18,11 +18,12 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import elasticsearch
 import msgspec
 import psutil
 from kafka.admin import KafkaAdminClient
@@ -79,15 +80,20 @@ def mixed(item: Item) -> Item:
 
 
 def servers() -> dict[str, psutil.Process]:
-    """Kafka and Elasticsearch, where they run here."""
+    """Kafka and Elasticsearch, where they run here: whoever listens at their addresses."""
+    kafka, elastic = places("")
+    wanted = {_port(kafka.servers[0]): "Kafka", _port(elastic.hosts[0]): "Elasticsearch"}
     found = {}
-    for process in psutil.process_iter(["cmdline"]):
-        line = " ".join(process.info["cmdline"] or ())
-        if "kafka.Kafka" in line:
-            found["Kafka"] = process
-        elif "org.elasticsearch.bootstrap.Elasticsearch" in line or "org.elasticsearch.server/" in line:
-            found["Elasticsearch"] = process
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            for each in process.net_connections("tcp"):
+                if each.status == psutil.CONN_LISTEN and each.laddr.port in wanted:
+                    found[wanted[each.laddr.port]] = process
     return found
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
 def seconds(processes: dict[str, psutil.Process]) -> dict[str, float]:
@@ -175,7 +181,8 @@ def installation() -> Iterator[str]:
         client = Client(elastic)
         for index in client.call("GET", f"/{prefix}*", filter_path="*.settings.index.uuid"):
             client.call("DELETE", f"/{index}")
-        client.call("DELETE", f"/_index_template/{prefix}mentions")
+        with suppress(elasticsearch.NotFoundError):
+            client.call("DELETE", f"/_index_template/{prefix}mentions")
         client.close()
 
 

@@ -135,6 +135,4 @@ def _encoded(id: str, entry: Entry) -> bytes:
         document["at"] = entry.at
     if entry.author is not None:
         document["author"] = entry.author
-    if entry.slice:
-        document["slice"] = entry.slice
     return msgspec.json.encode(document)

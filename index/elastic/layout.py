@@ -65,15 +65,16 @@ def mentions_mapping() -> Json:
     return {"dynamic": "strict", "properties": properties}
 
 
+_BY_ORDER: Final[Json] = {"index": False}  # sorted by only
+_BY_VALUE: Final[Json] = {"doc_values": False}  # looked for only
 DIRECTORY_MAPPING: Final[Json] = {
     "dynamic": "strict",
     "properties": {
-        "id": {"type": "keyword"},  # for going through all of them in order
-        "live": {"type": "boolean"},
-        "author": {"type": "long"},  # see people.author_key: erasing an author finds all mentions by it
-        "at": {"type": "long"},  # sort_key, for retention
+        "id": {"type": "keyword", **_BY_ORDER},  # for going through all of them
+        "live": {"type": "boolean", **_BY_VALUE},
+        "author": {"type": "long", **_BY_VALUE},  # see people.author_key: erasing an author finds all mentions by it
+        "at": {"type": "long", **_BY_VALUE},  # sort_key, for retention
         "written": {"type": "long"},  # microseconds since 1970; newest last: `recent`
-        "slice": {"type": "keyword"},
         "body": {"type": "object", "enabled": False},
     },
 }
@@ -156,14 +157,20 @@ class Layout:
         self._client.call("PUT", f"/_index_template/{self.mentions}", self._template())
         one = {"number_of_shards": 1, "number_of_replicas": self._settings.replicas}
         if not self.exists(f"/{self.directory}"):
-            # Small documents that are mostly looked up by id; a directory as large as the mentions wants as many shards.
-            shards = {"number_of_shards": self._settings.shards, "number_of_replicas": self._settings.replicas}
-            # deleted entries are remembered longer than any writer takes, so that a late write cannot bring one back
-            self._create(self.directory, {"settings": {**shards, "gc_deletes": "10m"}, "mappings": DIRECTORY_MAPPING})
+            self._create(self.directory, {"settings": self._directory_settings(), "mappings": DIRECTORY_MAPPING})
         for name, mapping in ((self.state, STATE_MAPPING), (self.records, RECORDS_MAPPING)):
             if not self.exists(f"/{name}"):
                 self._create(name, {"settings": one, "mappings": mapping})
         self._ready = True
+
+    def _directory_settings(self) -> Json:
+        """Small documents that are mostly looked up by id; a directory as large as the mentions wants as many shards."""
+        return {
+            "number_of_shards": self._settings.shards,
+            "number_of_replicas": self._settings.replicas,
+            "refresh_interval": "30s",  # whoever searches it refreshes it first; each second it would cost 2 us an entry
+            "gc_deletes": "10m",  # longer than any writer takes, so that a late write cannot bring a deleted entry back
+        }
 
     def _template(self) -> Json:
         settings = self.settings()

@@ -49,7 +49,7 @@ class ElasticRecords:
             term, number = divmod(expect, _TERM)
             line = action("index", self._index, _key(kind, id), if_seq_no=number, if_primary_term=term)
         document = {"kind": kind, "id": id, "body": base64.b64encode(body).decode()}
-        (outcome,) = self._client.bulk([Operation(line, msgspec.json.encode(document))])
+        (outcome,) = self._client.bulk([Operation(line, msgspec.json.encode(document))], places=True)
         if outcome.status == 409:
             raise Conflict(f"{kind} {id}: changed by somebody else since it was read")
         if not outcome.done:
