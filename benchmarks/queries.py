@@ -18,7 +18,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from index import Index, Json, open_index, parse_query
+from index import ElasticSettings, Index, Json, open_index, parse_query
 from stream import Mention, mention_id, sort_key
 
 SPAN = timedelta(days=60)
@@ -106,8 +106,9 @@ def questions() -> dict[str, Json]:
     }
 
 
-def fill(directory: Path, count: int) -> None:
-    with closing(open_index(directory)) as index:
+def fill(place: Path | ElasticSettings, count: int) -> None:
+    """A store with `count` mentions, all of them searchable."""
+    with closing(open_index(place)) as index:
         batch: list[Mention] = []
         for mention in mentions(count, datetime.now(UTC)):
             batch.append(mention)
@@ -115,7 +116,9 @@ def fill(directory: Path, count: int) -> None:
                 index.write(batch)
                 batch = []
         index.write(batch)
-        index.rebuild()
+        if isinstance(place, Path):
+            index.rebuild()  # quicker than following, and no indexer runs here
+        assert index.fresh()["behind"] == 0
 
 
 def timed(index: Index, bodies: dict[str, Json], rounds: int) -> dict[str, list[float]]:

@@ -4,9 +4,10 @@
 
 Needs RONZIO_TEST_KAFKA and RONZIO_TEST_ELASTICSEARCH, which `infra/services.py run` sets. For each number of workers: airline
 tweets are put into Kafka; then workers and the story teller run until everything is searchable and every story told. Then the
-documents as stored go into an index of their own with the same mapping, in bulks of a thousand from one process. Prints rates,
-their ratio, processor time a mention by process (Kafka and Elasticsearch too, where they run on this machine), and peak memory by
-quarter of the run. RONZIO_DATA names the data (default ../shared/data).
+documents as stored go into an index of their own with the same mapping, in bulks of a thousand from one process. Before all that
+the same happens once with few mentions and is not counted: it makes Java compile what it runs. Prints rates and their ratio,
+processor time a mention by process (Kafka and Elasticsearch too, where they run on this machine) and the ratio of these, which
+bears neighbours on the machine better, and peak memory by quarter of the run. RONZIO_DATA: the data (default ../shared/data).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import elasticsearch
 import msgspec
@@ -36,6 +37,8 @@ from index.elastic.index import ElasticIndex
 from stream import RAW, SIGNATURES, Item, KafkaSettings, Log, Record, open_log
 
 PARTITIONS = 8
+AT_ONCE = 2000  # records a worker takes: enrichment.batch as docs/scaling.md advises
+WARM_UP = 30_000
 
 
 def places(prefix: str) -> tuple[KafkaSettings, ElasticSettings]:
@@ -52,7 +55,7 @@ def work(prefix: str, ready: Any, stop: Any) -> None:
     with closing(open_log(kafka)) as log, closing(open_index(elastic)) as index:
         tagger = enricher()
         ready.release()
-        run_worker(log, index, tagger, stop.is_set, batch=BATCH)
+        run_worker(log, index, tagger, stop.is_set, batch=AT_ONCE)
 
 
 def tell(prefix: str, ready: Any, stop: Any) -> None:
@@ -79,8 +82,8 @@ def mixed(item: Item) -> Item:
     return msgspec.structs.replace(item, text=" ".join(words))
 
 
-def servers() -> dict[str, psutil.Process]:
-    """Kafka and Elasticsearch, where they run here: whoever listens at their addresses."""
+def servers() -> dict[str, int]:
+    """The ids of the processes of Kafka and Elasticsearch, where they run here: whoever listens at their addresses."""
     kafka, elastic = places("")
     wanted = {_port(kafka.servers[0]): "Kafka", _port(elastic.hosts[0]): "Elasticsearch"}
     found = {}
@@ -88,7 +91,7 @@ def servers() -> dict[str, psutil.Process]:
         with suppress(psutil.Error):
             for each in process.net_connections("tcp"):
                 if each.status == psutil.CONN_LISTEN and each.laddr.port in wanted:
-                    found[wanted[each.laddr.port]] = process
+                    found[wanted[each.laddr.port]] = process.pid
     return found
 
 
@@ -96,12 +99,8 @@ def _port(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
-def seconds(processes: dict[str, psutil.Process]) -> dict[str, float]:
-    return {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
-
-
-def whole(prefix: str, count: int, workers: int) -> tuple[float, Memory, dict[str, float]]:
-    """Seconds from the start of the workers to everything searchable and told; memory; servers' processor time."""
+def whole(prefix: str, count: int, workers: int) -> tuple[float, Memory]:
+    """Seconds from the start of the workers to everything searchable and told; memory and processor time of all."""
     context = multiprocessing.get_context("spawn")
     ready, stop = context.Semaphore(0), context.Event()
     kafka, elastic = places(prefix)
@@ -119,18 +118,16 @@ def whole(prefix: str, count: int, workers: int) -> tuple[float, Memory, dict[st
             for _ in processes:
                 ready.acquire()
             began = time.perf_counter()
-            memory, around = Memory(processes), servers()
-            before = seconds(around)
+            memory = Memory({name: process.pid for name, process in processes.items()} | servers())
             wait(log, index, processes, memory, count)
             took = time.perf_counter() - began
             memory.spent = memory.busy()
-            spent = {name: value - before[name] for name, value in seconds(around).items()}
             print(f"    ({began - begin:.1f} s until all were up: not counted)")
         finally:
             stop.set()
             for process in processes.values():
                 process.join()
-    return took, memory, spent
+    return took, memory
 
 
 def wait(log: Log, index: Index, processes: dict[str, BaseProcess], memory: Memory, count: int) -> None:
@@ -145,26 +142,32 @@ def wait(log: Log, index: Index, processes: dict[str, BaseProcess], memory: Memo
         time.sleep(0.5)
 
 
-def bulk(prefix: str) -> tuple[float, int]:
-    """Seconds Elasticsearch takes for the documents as stored, and how many; reading them is not counted."""
+class Bulk(NamedTuple):
+    """Elasticsearch alone: documents, seconds, and processor seconds of it and of the process that sends."""
+
+    documents: int
+    took: float
+    spent: float
+
+
+def bulk(prefix: str) -> Bulk:
+    """What Elasticsearch takes for the documents as stored; reading and encoding them is not counted."""
     _, elastic = places(prefix)
-    with closing(open_index(elastic)) as index:
+    with closing(open_index(elastic)) as index, closing(Client(elastic)) as client:
         assert isinstance(index, ElasticIndex)
         name = f"{prefix}bare-g1"
-        client = Client(elastic)
         body = {"settings": index.layout.settings(), "mappings": index.layout.mapping()}
         client.call("PUT", f"/{name}", body)
         batches = [
             [Operation(action("index", name, one["id"]), msgspec.json.encode(one)) for one in batch]
             for batch in index.scan({"match_all": {}}, batch=BATCH)
         ]
-        begin = time.perf_counter()
+        memory, begin, own = Memory(servers()), time.perf_counter(), time.process_time()
         for batch in batches:
             assert all(outcome.done for outcome in client.bulk(batch))
         client.call("POST", f"/{name}/_refresh")
-        took = time.perf_counter() - begin
-        client.close()
-    return took, sum(map(len, batches))
+        took, own = time.perf_counter() - begin, time.process_time() - own
+    return Bulk(sum(map(len, batches)), took, own + memory.busy().get("Elasticsearch", 0.0))
 
 
 @contextmanager
@@ -186,30 +189,35 @@ def installation() -> Iterator[str]:
         client.close()
 
 
+def measure(count: int, workers: int) -> tuple[float, float, Memory, Bulk]:
+    """Seconds of appending and of the whole way, what each process took, and Elasticsearch alone."""
+    with installation() as prefix:
+        with closing(open_log(places(prefix)[0])) as log:
+            put = append(log, count)
+        return (put, *whole(prefix, count, workers), bulk(prefix))
+
+
 def main(count: int = 20_000, *workers: int) -> None:
+    measure(min(count, WARM_UP), 2)
     for number in workers or (2,):
-        with installation() as prefix:
-            with closing(open_log(places(prefix)[0])) as log:
-                put = append(log, count)
-            took, memory, spent = whole(prefix, count, number)
-            bare, documents = bulk(prefix)
-        rate, floor = documents / took, documents / bare
-        print(f"{count:,} records, {documents:,} mentions, {number} worker(s) on {os.cpu_count()} cores")
+        put, took, memory, bare = measure(count, number)
+        rate, floor = bare.documents / took, bare.documents / bare.took
+        a_mention = 1e6 / bare.documents
+        total = sum(memory.spent.values())
+        ours = sum(used for name, used in memory.spent.items() if name not in ("Kafka", "Elasticsearch"))
+        print(f"{count:,} records, {bare.documents:,} mentions, {number} worker(s) on {os.cpu_count()} cores")
         print(f"  appending          {count / put:9,.0f} records a second")
-        print(f"  the whole way      {rate:9,.0f} mentions a second ({took:.1f} s)")
-        print(f"  Elasticsearch bulk {floor:9,.0f} mentions a second, one process")
-        print(f"  ratio              {rate / floor:9.2f}")
-        total = 0.0
+        print(
+            f"  the whole way      {rate:9,.0f} mentions a second ({took:.1f} s), {total * a_mention:.0f} us of processors each"
+        )
+        print(
+            f"  Elasticsearch bulk {floor:9,.0f} mentions a second, one process, {bare.spent * a_mention:.0f} us each"
+        )
+        print(f"  ratio              {rate / floor:9.2f} of rates, {bare.spent / total:.2f} of processor time")
         for process, peaks in memory.peaks.items():
-            used = memory.spent[process]
-            total += used
-            print(
-                f"  {process:<18} {' / '.join(f'{peak:.0f}' for peak in peaks)} MB by quarter, "
-                f"{used / documents * 1e6:.0f} us a mention"
-            )
-        for name, used in spent.items():
-            print(f"  {name:<18} {used / documents * 1e6:.0f} us a mention")
-        print(f"  Ronzio together    {total / documents * 1e6:.0f} us a mention")
+            quarters = " / ".join(f"{peak:.0f}" for peak in peaks)
+            print(f"  {process:<18} {quarters} MB by quarter, {memory.spent[process] * a_mention:.0f} us a mention")
+        print(f"  Ronzio together    {ours * a_mention:.0f} us a mention")
 
 
 if __name__ == "__main__":

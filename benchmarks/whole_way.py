@@ -16,7 +16,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
@@ -80,10 +80,10 @@ def follow(directory: Path, ready: Any, stop: Any) -> None:
 
 
 class Memory:
-    """Peak memory (USS) of each process by quarter of the work, and its processor time."""
+    """Peak memory (USS) of each process, given by its id, by quarter of the work, and its processor time."""
 
-    def __init__(self, processes: dict[str, BaseProcess]) -> None:
-        self._processes = {name: psutil.Process(process.pid) for name, process in processes.items()}
+    def __init__(self, processes: Mapping[str, int | None]) -> None:
+        self._processes = {name: psutil.Process(id) for name, id in processes.items()}
         self.peaks = {name: [0.0] * 4 for name in processes}
         self._before = self._seconds()
         self.spent: dict[str, float] = {}
@@ -133,7 +133,7 @@ def whole(directory: Path, texts: list[str], count: int, workers: int) -> tuple[
                 process.start()
             for _ in (*processes, appender):
                 ready.acquire()
-            memory = Memory(processes)
+            memory = Memory({name: process.pid for name, process in processes.items()})
             begin = time.perf_counter()
             start.set()
             wait(index, processes, memory, count)

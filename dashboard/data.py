@@ -164,11 +164,8 @@ class Books(msgspec.Struct, frozen=True):
 def books() -> list[Books]:
     """By source, busiest first."""
     tallies = context.index().books()
-    log = context.log()
-    try:
+    with context.log_to_read() as log:
         fetched = log.accounts(RAW)
-    finally:
-        log.close()
     names = sorted(set(tallies) | set(fetched), key=lambda name: -fetched.get(name, 0))
     return [
         Books(name, fetched.get(name, 0), tally, fetched.get(name, 0) - tally.received)
@@ -180,11 +177,8 @@ def books() -> list[Books]:
 @_keep
 def dead_letters(limit: int = 200) -> list[dict[str, str]]:
     """What could not be handled, newest first: at, source, reason, value."""
-    log = context.log()
-    try:
+    with context.log_to_read() as log:
         letters = [letter for topic in TOPICS for letter in log.dead(topic, limit=limit)]
-    finally:
-        log.close()
     letters.sort(key=lambda letter: letter.at, reverse=True)
     return [
         {"at": letter.at.isoformat(), "source": letter.source, "reason": letter.reason,
