@@ -25,7 +25,9 @@ PATIENCE: Final = 20.0  # seconds items are sent again before the whole call is 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
 BULK_BYTES: Final = 8 << 20  # of one request; Elasticsearch takes 100 MB, small ones share the machine better
-_STATUS: Final = "items.*.status,items.*.error.type,items.*.error.reason"  # with the whole answer an item costs 3 us more
+_STATUS: Final = (
+    "items.*.status,items.*.error.type,items.*.error.reason"  # with the whole answer an item costs 3 us more
+)
 _PLACE: Final = f"{_STATUS},items.*._seq_no,items.*._primary_term"
 
 
