@@ -19,6 +19,7 @@ SMALL = {  # name -> arguments, and the folder of the data it needs
     "queries": (("100000", "15"), ""),
     "pages": (("100000", "15"), ""),
     "volume": ((), "volume"),
+    "language": (("--tweets", "2000"), "airline"),
     "startup": (("5",), ""),
 }
 

