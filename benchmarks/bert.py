@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
@@ -83,6 +84,28 @@ def save(folder: Path, shape: Shape, weights: Weights, head: Head, tokenizer: st
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "tokenizer.json").write_text(tokenizer)
     return folder
+
+
+WORDS = "the service was good bad awful train late today acme zenit @user http . , ! un disastro grazie mille".split()
+LABELS = ("negative", "neutral", "positive")
+TINY = Shape(vocabulary=len(WORDS) + 4, hidden=16, layers=2, heads=2, inner=32, positions=40)
+
+
+def tokenizer() -> str:
+    """One that knows `WORDS`, as tokenizer.json says it."""
+    vocabulary = {word: number for number, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS))}
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    made.normalizer = normalizers.Lowercase()
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    made.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return made.to_str()
+
+
+def tiny(folder: Path, labels: Sequence[str] = LABELS, seed: int = 3) -> Path:
+    """A transformer of a few kilobytes with random weights, for tests."""
+    chance = np.random.default_rng(seed)
+    head = Head(chance.normal(0, 2, (TINY.hidden, len(labels))).astype(np.float32), np.zeros(len(labels), np.float32))
+    return save(folder, TINY, random_weights(TINY, seed), head, tokenizer(), labels)
 
 
 class _Graph:

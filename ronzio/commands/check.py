@@ -34,7 +34,8 @@ def check_command(offline: bool, address: str | None, config: Path | None, demo:
     counts = (_count(own, "brand"), _count(rivals, "competitor"), _count(settings.crawler.sources, "source"))
     click.echo(f"settings: good ({', '.join(counts)})")
     _ambiguous(settings)
-    wrong = 0 if offline else asyncio.run(_sources(settings))
+    wrong = _engines(settings)
+    wrong += 0 if offline else asyncio.run(_sources(settings))
     if not any(brand.alert_to for brand in own) and not settings.mail.to:
         click.echo("mail: nobody gets the alerts: set [mail] to, or a brand's alert_to", err=True)
     if address:
@@ -54,6 +55,28 @@ def _ambiguous(settings: RonzioSettings) -> None:
                 f"apart (docs/brands.md; try it with ronzio match):\n\nquery = '''\n{rule.query.strip()}\n'''\n",
                 err=True,
             )
+
+
+def _engines(settings: RonzioSettings) -> int:
+    """Loads what judges sentiment where it is a model of the user's. Answers how many cannot be had."""
+    from enrichment import EngineError, second_engine, sentiment_engine
+
+    asked = [
+        build
+        for build, name in (
+            (sentiment_engine, settings.enrichment.engine),
+            (second_engine, settings.enrichment.second_opinion.engine),
+        )
+        if name.startswith("hf:")
+    ]
+    wrong = 0
+    for build in asked:
+        try:
+            click.echo(f"sentiment: {build(settings.enrichment).version} is ready")
+        except EngineError as error:
+            click.echo(f"sentiment: {error}", err=True)
+            wrong += 1
+    return wrong
 
 
 def _count(things: Sequence[object], name: str) -> str:

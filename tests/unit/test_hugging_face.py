@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer
 
-from benchmarks.bert import Head, Shape, random_weights, save
+from benchmarks.bert import LABELS, TINY, Head, random_weights, save, tiny, tokenizer
 from enrichment import EngineError, Enricher, EnrichmentSettings, Passage, sentiment_engine
 from enrichment.hf import ModelError, TransformerEngine
 from enrichment.hf.engine import readable
@@ -22,29 +22,10 @@ from enrichment.hf.labels import LabelsError, polarities
 from enrichment.sentiment import MASK
 from stream import Brand, Item, Mention
 
-WORDS = "the service was good bad awful train late today acme zenit @user http . , ! un disastro grazie mille".split()
-LABELS = ("negative", "neutral", "positive")
-TINY = Shape(vocabulary=len(WORDS) + 4, hidden=16, layers=2, heads=2, inner=32, positions=40)
-
-
-def tokenizer() -> str:
-    vocabulary = {word: number for number, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS))}
-    made = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    made.normalizer = normalizers.Lowercase()
-    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    made.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
-    return made.to_str()
-
-
-def model(folder: Path, labels: Sequence[str] = LABELS, seed: int = 3) -> Path:
-    chance = np.random.default_rng(seed)
-    head = Head(chance.normal(0, 2, (16, len(labels))).astype(np.float32), np.zeros(len(labels), np.float32))
-    return save(folder, TINY, random_weights(TINY, seed), head, tokenizer(), labels)
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return model(tmp_path_factory.mktemp("model"))
+    return tiny(tmp_path_factory.mktemp("model"))
 
 
 def passages(*texts: str) -> list[Passage]:
@@ -139,7 +120,7 @@ def test_outputs_that_are_not_understood(config: dict[str, Any], given: tuple[st
 
 
 def test_labels_given_in_the_settings_are_part_of_the_version(tmp_path: Path) -> None:
-    folder = model(tmp_path, ("LABEL_0", "LABEL_1", "LABEL_2"))
+    folder = tiny(tmp_path, ("LABEL_0", "LABEL_1", "LABEL_2"))
     with pytest.raises(EngineError, match=r"LABEL_0.*hf_labels"):
         sentiment_engine(EnrichmentSettings(engine=f"hf:{folder}"))
     first, second = (
@@ -152,7 +133,7 @@ def test_labels_given_in_the_settings_are_part_of_the_version(tmp_path: Path) ->
 
 
 def test_another_model_is_another_version(tmp_path: Path, folder: Path) -> None:
-    other = TransformerEngine(str(model(tmp_path, seed=4))).version
+    other = TransformerEngine(str(tiny(tmp_path, seed=4))).version
     assert other.startswith(f"hf:{tmp_path}@") and other[-8:] != TransformerEngine(str(folder)).version[-8:]
 
 
