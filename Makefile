@@ -40,6 +40,7 @@ bench: $(STAMP)        ## every benchmark at its small size; benchmarks/README.m
 train: $(STAMP)        ## the compact engine's weights anew from ../shared/data, in an environment of its own; minutes
 	@UV_PROJECT_ENVIRONMENT=$(VENV)-train $(BIN)/uv sync --quiet --frozen --group train
 	@OMP_NUM_THREADS=1 $(VENV)-train/bin/python -m enrichment.training
+	@OMP_NUM_THREADS=1 $(VENV)-train/bin/python -m enrichment.towards_training
 
 docs: $(STAMP)         ## the generated pages: command line and settings
 	@$(BIN)/python docs/generate.py
