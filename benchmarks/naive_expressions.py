@@ -17,6 +17,7 @@ from index import field_named, value_typed
 from index.analysis import Word, fold, placed, words
 from stream import expressions as ex
 
+_ENDS_QUOTES = frozenset('"“”„‟«»″\\')
 Place = tuple[int, int, int]  # field, first and last word
 
 
@@ -158,7 +159,7 @@ class Invention:
             phrase = text.fields[field][
                 word.start : there[min(place + self._chance.choice((1, 2)), len(there) - 1)].end
             ]
-            if '"' not in phrase and "\\" not in phrase:
+            if _ENDS_QUOTES.isdisjoint(phrase):
                 return f'{"=" if self._chance.random() < 0.3 else ""}"{phrase}"'
         if kind < 0.35 and len(word.text) > 4:
             return self._pattern(word.text)

@@ -196,13 +196,13 @@ class Towards:
         """`features` times the weights, as sums of what was multiplied before: 3 us instead of 7."""
         label, size, confidence, by, *_ = judgement
         score = (
-            self._sums[reduce(or_, map(self._cues.__getitem__, tokens))]
+            self._sums[reduce(or_, map(self._cues.__getitem__, tokens), 0)]
             + self._of_label[label]
             + self._of_length[min(len(tokens), LONG)]
             + self._strength * abs(size)
             + self._confidence * confidence
         )
-        if MASK in tokens[0]:
+        if tokens and MASK in tokens[0]:
             score += self._opens
         if label != text.judgement.label:
             score += self._turned
@@ -253,7 +253,7 @@ def _numbers(text: Text, tokens: Sequence[str], judgement: Judgement) -> tuple[f
         abs(judgement.score),
         judgement.confidence,
         log1p(min(len(tokens), LONG)),
-        MASK in tokens[0],
+        bool(tokens) and MASK in tokens[0],
         1.0,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import statistics
 from collections.abc import Iterator
@@ -12,8 +13,11 @@ import index_oracle as oracle
 import pytest
 from index_backends import BACKENDS, START, found, mention, opened, settled
 
+from benchmarks.naive_expressions import Invention, Text
+from enrichment import Document, Expressions, Facts
 from index import BadQuery, Index, highlights, parse_query
 from stream import Mention
+from stream import expressions as ex
 
 HOUR, DAY = 3_600_000, 86_400_000
 ALL = {"match_all": {}}
@@ -69,6 +73,30 @@ TYPED = {
     'titolo:"info acme"': lambda one: oracle.phrase(one.title, ["info", "acme"]),
     "storico:sì": lambda one: one.backfill,
 }
+
+
+def test_an_expression_finds_in_the_store_what_it_matches_as_it_comes_in(index: Index) -> None:
+    """One language: what the store does not refuse, the compiled expressions answer alike."""
+    facts = [Facts(one.site, one.author, one.language, one.source, one.channel, one.url) for one in CORPUS]
+    invention = Invention([Text(one.title, one.text, of) for one, of in zip(CORPUS, facts, strict=True)], seed=5)
+    written = [invention.expression() for _ in range(400)]
+    words = sorted({word for one in CORPUS for word in oracle.tokens(one.text) if word.isalpha()})
+    chance = random.Random(6)
+    for most in (0, 1, 2, 3, 7) * 10:
+        one, other, third = chance.sample(words, 3)
+        written.append(f"{one} NEAR/{most} ({other} OR {third}) OR {other} ONEAR/{most % 2} {third}")
+    asked = []
+    for text in written:
+        with contextlib.suppress(BadQuery):
+            asked.append((text, parse_query(text)))
+    expressions = Expressions([ex.parse(text) for text, _ in asked])
+    expected: list[set[str]] = [set() for _ in asked]
+    for one, of in zip(CORPUS, facts, strict=True):
+        for number in expressions.match(Document(one.title, one.text, of))[0]:
+            expected[number].add(one.id)
+    for (text, query), ids in zip(asked, expected, strict=True):
+        assert set(found(index, query)) == ids, text
+    assert sum("NEAR" in text for text, _ in asked) > 20 and sum(map(bool, expected)) > 100
 
 
 @pytest.mark.parametrize("text", TYPED)

@@ -61,6 +61,24 @@ def test_a_query_decides_says_why_and_masks_its_names_only() -> None:
     assert isinstance(enricher.tag([english])[0], Rejected)
 
 
+@pytest.mark.parametrize("text", ["", "😀", "https://x.example/1", "pessimo " * 300])
+def test_a_query_that_asks_for_no_word_takes_any_text(text: str) -> None:
+    enricher = Enricher((Brand(name="Forum", query="site:acme-forum.it"), BRANDS[1]), EnrichmentSettings())
+    mention = tag(enricher, text=text, site="www.acme-forum.it")
+    assert mention.brand == ("forum",)
+    assert [(why.by, why.start) for why in mention.why if why.tag == "brand:forum"] == [
+        ('query "site:acme-forum.it"', -1)
+    ]
+
+
+def test_a_changed_query_changes_the_version_of_the_tagging() -> None:
+    versions = {
+        Enricher((Brand(name="Target", query=query),), EnrichmentSettings()).engine
+        for query in ("=Target", "=Target lang:it")
+    }
+    assert len(versions) == 2
+
+
 def test_carries_the_item_over(enricher: Enricher) -> None:
     fields: dict[str, Any] = {
         "title": "Aurora", "text": "buona", "url": "https://a.example/1", "site": "a.example", "author": "Anna",
