@@ -25,6 +25,7 @@ def topic_name(identifier: str, language: str) -> str:
         "sustainability": _("environment and society"),
         "business": _("company and market"),
         "advertising": _("advertising and communication"),
+        "orders": _("orders and bookings"),
         "product-request": _("requests and ideas"),
     }
     return names.get(identifier) or identifier.replace("-", " ").replace("_", " ")

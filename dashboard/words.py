@@ -152,6 +152,7 @@ def topic_names() -> dict[str, str]:
         "safety": _("Safety and health"), "legal": _("Legal matters"), "privacy": _("Privacy"), "work": _("Work"),
         "sustainability": _("Environment and society"), "business": _("Company and market"),
         "advertising": _("Advertising"), "product-request": _("Requests and ideas"),
+        "orders": _("Orders and bookings"),
     }  # fmt: skip
 
 

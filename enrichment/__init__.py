@@ -4,12 +4,15 @@ from enrichment.ambiguous import Ambiguous, ambiguous_names, rule_for, unruled
 from enrichment.engines import EngineError, second_engine, sentiment_engine
 from enrichment.expressions import Document, Expressions, Facts
 from enrichment.expressions import check as check_expression
+from enrichment.models import Models, NoSuchModel, Tagging, TaughtTopic
 from enrichment.preview import Example, Preview, preview
 from enrichment.second_opinion import run_second_opinion
 from enrichment.sentiment import Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
 from enrichment.stories import Group, Stories
 from enrichment.tagger import Enricher, Rejected
+from enrichment.teacher import CannotTeach, Lesson, teach
+from enrichment.teaching import Measured, Quality, TooFewExamples
 from enrichment.telling import STORIES_GROUP, run_stories
 from enrichment.topics import TopicRule, TopicsError, load_topics
 from enrichment.worker import GROUP, TooManyDead, run_worker
@@ -18,6 +21,7 @@ __all__ = [
     "GROUP",
     "STORIES_GROUP",
     "Ambiguous",
+    "CannotTeach",
     "Document",
     "EngineError",
     "Enricher",
@@ -27,11 +31,19 @@ __all__ = [
     "Facts",
     "Group",
     "Judgement",
+    "Lesson",
+    "Measured",
+    "Models",
+    "NoSuchModel",
     "Passage",
     "Preview",
+    "Quality",
     "Rejected",
     "SentimentEngine",
     "Stories",
+    "Tagging",
+    "TaughtTopic",
+    "TooFewExamples",
     "TooManyDead",
     "TopicRule",
     "TopicsError",
@@ -45,5 +57,6 @@ __all__ = [
     "run_worker",
     "second_engine",
     "sentiment_engine",
+    "teach",
     "unruled",
 ]

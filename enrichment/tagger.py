@@ -20,11 +20,13 @@ from enrichment.engines import sentiment_engine
 from enrichment.expressions import Document, Facts
 from enrichment.keywords import Hit, KeywordMatcher
 from enrichment.language import LanguageModel
+from enrichment.models import TaughtTopic
 from enrichment.sentiment import MASK, Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
 from enrichment.signatures import hour_of, publisher_of, signatures
+from enrichment.taught import TaughtTopics
 from enrichment.tokens import Sums, Tokens
-from enrichment.topics import TopicRules, load_topics
+from enrichment.topics import Topic, TopicRules, load_topics
 from enrichment.towards import Attitude, Text, Towards
 from enrichment.why import Why
 from stream import Brand, Item, Mention, sort_key
@@ -77,10 +79,17 @@ class Enricher:
         self._numbers = {id: number for number, id in enumerate(self._ids)}
         owners = [self._brands.brand_of(name) for name in range(len(self._brands.names))]
         self._masks = [f"{MASK}{self._numbers[owner]}" for owner in owners]
-        self.engine = self._version(brands)
+        self._parts = self._named_parts(brands)
+        self.adopt(())
 
-    def _version(self, brands: Sequence[Brand]) -> str:
-        parts = [
+    def adopt(self, topics: Sequence[TaughtTopic]) -> None:
+        """From now on these taught topics are given too, and `engine` says so."""
+        self._taught = TaughtTopics(topics)
+        parts = [*self._parts, self._taught.version] if topics else self._parts
+        self.engine = f"r{RULES_VERSION}-{hashlib.blake2b(chr(0).join(parts).encode(), digest_size=5).hexdigest()}"
+
+    def _named_parts(self, brands: Sequence[Brand]) -> list[str]:
+        return [
             str(RULES_VERSION),
             self.sentiment.version,
             self._towards.version,
@@ -88,7 +97,6 @@ class Enricher:
             *(rule.model_dump_json() for rule in self._topics.rules),
             *self.settings.languages,
         ]
-        return f"r{RULES_VERSION}-{hashlib.blake2b(chr(0).join(parts).encode(), digest_size=5).hexdigest()}"
 
     def tag(self, values: Sequence[bytes]) -> list[Mention | Rejected]:
         """One answer for each record, in order. Batches of 32 and more cost a quarter of records one by one."""
@@ -113,6 +121,14 @@ class Enricher:
         self.repaired += repaired
         if item.kind == "tombstone":
             return Rejected(kind="tombstone", reason="gone at its source", id=item.id, source=item.source)
+        text, naming, topic_hits, named = self._names(item)
+        if not naming.brands:
+            reason = "a word that excludes it stands in it" if named else "names none of the brands"
+            return Rejected(kind="not-a-mention", reason=reason, id=item.id, source=item.source)
+        return _Named(place, item, naming, topic_hits, self._masked(text, naming.hits).split())
+
+    def _names(self, item: Item) -> tuple[str, Naming, list[Hit], bool]:
+        """Title and text in one, the brands named in it, the hits of topics, and whether there was any of brands."""
         text = f"{item.title}\n\n{item.text}" if item.title else item.text
         brand_hits: list[Hit] = []
         topic_hits: list[Hit] = []
@@ -123,10 +139,7 @@ class Enricher:
             else:
                 topic_hits.append(hit)
         naming = self._brands.decide(brand_hits, self._document(item) if self._brands.queries.any else None)
-        if not naming.brands:
-            reason = "a word that excludes it stands in it" if brand_hits else "names none of the brands"
-            return Rejected(kind="not-a-mention", reason=reason, id=item.id, source=item.source)
-        return _Named(place, item, naming, topic_hits, self._masked(text, naming.hits).split())
+        return text, naming, topic_hits, bool(brand_hits)
 
     def _document(self, item: Item) -> Document:
         facts = Facts(item.site, item.author, "", item.source, item.channel, item.url)
@@ -136,6 +149,11 @@ class Enricher:
         """Of one item, with its brands' names in it: for queries, which decide what is a brand's name."""
         sums = self._tokens.add_up([f"{item.title} {item.text}".split()])
         return self._languages.decide(sums.scores, sums.words, [item.language])[0][0]
+
+    def words(self, item: Item) -> list[str]:
+        """The tokens of an item as engines see them: names of brands masked, HTML entities spelled out."""
+        text, naming, _, _ = self._names(item)
+        return self._masked(text, naming.hits).split()
 
     def _masked(self, text: str, hits: Sequence[Hit]) -> str:
         """The text with a mask instead of each brand's name, which is no word, and with HTML entities spelled out."""
@@ -177,29 +195,40 @@ class Enricher:
     def _mentions(self, named: Sequence[_Named]) -> list[Mention]:
         texts, languages, sums = self._judge(named)
         said = self._towards.judge(texts, self.sentiment)
+        topics = self._topics_of(named, languages)
         publishers = [publisher_of(_publisher(one.item)) for one in named]
         hours = [hour_of(one.item.published_at) for one in named]
         marks = signatures(sums.hashes, sums.contents, sums.starts, publishers, hours)
         return [
             self._mention(
-                one, language, text.judgement, {self._ids[brand]: it for brand, it in towards.items()}, mark, terms
+                one, language, its, text.judgement, {self._ids[brand]: it for brand, it in towards.items()}, mark, terms
             )
-            for one, language, text, towards, mark, terms in zip(
-                named, languages, texts, said, marks, sums.terms, strict=True
+            for one, language, its, text, towards, mark, terms in zip(
+                named, languages, topics, texts, said, marks, sums.terms, strict=True
             )
         ]
+
+    def _topics_of(self, named: Sequence[_Named], languages: Sequence[tuple[str, float]]) -> list[list[Topic]]:
+        """Those found by words, then those taught; a topic that is both counts as found by words."""
+        taught = self._taught.decide([one.tokens for one in named])
+        found = []
+        for one, (language, _), more in zip(named, languages, taught, strict=True):
+            ruled = self._topics.decide(one.topic_hits, language)
+            ids = {topic.rule.id for topic in ruled} if more else ()
+            found.append(ruled + [topic for topic in more if topic.rule.id not in ids])
+        return found
 
     def _mention(
         self,
         one: _Named,
         language: tuple[str, float],
+        topics: Sequence[Topic],
         judgement: Judgement,
         towards: Mapping[str, Attitude],
         signature: str,
         terms: tuple[str, ...],
     ) -> Mention:
         item, naming = one.item, one.naming
-        topics = self._topics.decide(one.topic_hits, language[0])
         key = sort_key(item.published_at, item.id)
         return Mention(
             id=item.id,

@@ -58,11 +58,12 @@ class TopicRule(Settings):
 
 
 class Topic(NamedTuple):
-    """A topic found: its rule, how sure, and the hits that decided."""
+    """A topic found: its rule, how sure, and the hits that decided, or where no words did, what else (`by`)."""
 
     rule: TopicRule
     confidence: float
     hits: tuple[Hit, ...]
+    by: str = ""
 
 
 def load_topics(path: Path | None = None) -> tuple[TopicRule, ...]:

@@ -42,6 +42,8 @@ class Why:
         found = self._of_names((*naming.hits, *naming.context) if naming.context else naming.hits, title)
         for topic in topics:
             tag = f"topic:{topic.rule.id}"
+            if topic.by:
+                found.append(Reason(tag=tag, by=topic.by, confidence=topic.confidence))
             for hit in topic.hits[:SHOWN]:
                 found.append(_spanned(tag, self._topics[hit[0] - self._first_topic], topic.confidence, hit, title))
         for department, behind in _departments(topics).items() if topics else ():

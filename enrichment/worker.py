@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from enrichment.models import Switchboard
 from enrichment.tagger import Enricher, Rejected
 from index import BadEdit, Index, Refused, StoreUnavailable, Tally
 from stream import (
@@ -72,6 +73,7 @@ def run_worker(
     size = batch or enricher.settings.batch
     with rare_collections(), log.consumer(GROUP, (RAW, EDITS), resume=worker.resume) as consumer:
         while not stop():
+            worker.adopt()
             try:
                 batches = consumer.poll(size, POLL)
                 worker.handle(consumer, batches)
@@ -105,6 +107,18 @@ class _Worker:
         self._stop = stop
         self._dead_in_a_row = 0
         self._edits = msgspec.json.Decoder(Edit)
+        self._switchboard = Switchboard(index.records)
+
+    def adopt(self) -> None:
+        """Takes up what a user has switched on or off since. A store that is away for now is no reason to stop."""
+        try:
+            topics = self._switchboard.changed()
+        except StoreUnavailable:
+            return
+        if topics is not None:
+            self._enricher.adopt(topics)
+            extra = {"action": "models-adopted", "engine": self._enricher.engine}
+            logger.info("now tagging as %s", self._enricher.engine, extra=extra)
 
     def resume(self, position: Position) -> int | None:
         """Takes a partition over. The log's offset follows when the signatures of a batch are told, so between it and the

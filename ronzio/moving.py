@@ -23,7 +23,7 @@ from enrichment import GROUP, STORIES_GROUP
 from index import Index, moving
 from stream import EDITS, RAW, SIGNATURES, TOPICS, DeadLetter, Log, Record
 
-KINDS: Final = ("source", "incident", "mail")  # of the small records; leases stay behind
+KINDS: Final = ("source", "incident", "mail", "model", "tagging")  # of the small records; leases stay behind
 GROUPS: Final = {RAW: GROUP, EDITS: GROUP, SIGNATURES: STORIES_GROUP}
 PAGE: Final = 1000
 SIGNATURES_KEPT: Final = 4000  # records of signatures that are taken along, to tell copies of old mentions
