@@ -13,7 +13,7 @@ from dashboard import context, data, parts
 from dashboard.marked import Span, marked
 from dashboard.words import _, by_field, field_names, inert, label, percent, reason, sentiment_names, status_names
 from index import BadQuery, Json, highlights, parse_query
-from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, LogFull, LogUnavailable, utc_now
+from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, LogError, LogFull, utc_now
 
 WAIT = 4.0  # seconds for an edit to be applied; it is safe long before that
 _LISTS = ("brand", "product", "topic", "department")
@@ -165,8 +165,9 @@ def _save(mention: Json, given: dict[str, Any], who: str) -> None:
     except LogFull:
         st.error(_("Not saved: the disk of this machine is full."), icon=":material/error:")
         return
-    except LogUnavailable:
+    except LogError as error:
         st.error(_("Not saved: Ronzio cannot be reached just now. Try again in a minute."), icon=":material/error:")
+        st.text(str(error))
         return
     applied = _wait_for(mention["id"], changes)
     st.cache_data.clear()

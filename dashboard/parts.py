@@ -40,7 +40,7 @@ def guarded() -> Iterator[None]:
         )
         st.text(str(error))
     except (IndexFailure, OSError) as error:
-        logger.exception("the store does not answer", extra={"action": "page-store-failed"})
+        logger.error("the store does not answer: %s", error, extra={"action": "page-store-failed"})
         st.error(
             _("The mentions cannot be read right now. This page tries again by itself."), icon=":material/cloud_off:"
         )

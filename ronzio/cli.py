@@ -73,3 +73,11 @@ def main() -> None:
         root.main(prog_name="ronzio")
     except BrokenPipeError:
         sys.exit(141)
+    except Exception as error:
+        from index import IndexFailure
+        from stream import LogError
+
+        if not isinstance(error, IndexFailure | LogError):
+            raise
+        click.echo(f"Error: {error}", err=True)  # a service that is away or does not let us in: no defect of ours
+        sys.exit(1)

@@ -8,10 +8,11 @@ import shutil
 import threading
 from typing import TYPE_CHECKING, Final
 
+from index import IndexFailure
 from ronzio.context import opened_index, opened_log
 from ronzio.metrics import existing
 from ronzio.status import GROUP
-from stream import EDITS, RAW, SIGNATURES, TOPICS, metrics
+from stream import EDITS, RAW, SIGNATURES, TOPICS, LogError, metrics
 
 if TYPE_CHECKING:
     from index import Index
@@ -54,9 +55,11 @@ def start(settings: RonzioSettings, stop: Stop) -> threading.Thread:
                         measure(log, index, settings, dead=turn % DEAD_EVERY == 0)
                         if stop.wait(EVERY):
                             return
-            except Exception:
+            except Exception as error:
                 # What cannot be measured now must not end the indexer; the next round tries again.
-                logger.exception("measuring failed; next try in %.0f s", EVERY, extra={"action": "measuring-failed"})
+                told = isinstance(error, IndexFailure | LogError)  # says by itself what is wrong
+                extra = {"action": "measuring-failed"}
+                logger.error("measuring failed, next try in %.0f s: %s", EVERY, error, exc_info=not told, extra=extra)
                 stop.wait(EVERY)
 
     thread = threading.Thread(target=work, name="gauges", daemon=True)

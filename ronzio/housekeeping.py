@@ -7,9 +7,10 @@ import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from index import IndexFailure
 from ronzio.context import opened_index, opened_log
 from ronzio.lease import run_alone
-from stream import TOPICS, metrics, utc_now
+from stream import TOPICS, LogError, metrics, utc_now
 
 if TYPE_CHECKING:
     from index import Index
@@ -42,10 +43,12 @@ def start(settings: RonzioSettings, stop: Stop) -> threading.Thread:
             try:
                 with opened_log(settings) as log, opened_index(settings) as index:
                     tidy(log, index, settings, utc_now())
-            except Exception:
+            except Exception as error:
                 # A full disk or a locked file must not end the indexer; the next hour tries again.
                 metrics.RETENTION_FAILED.inc()
-                logger.exception("retention failed; next try in an hour", extra={"action": "retention-failed"})
+                told = isinstance(error, IndexFailure | LogError)  # says by itself what is wrong
+                extra = {"action": "retention-failed"}
+                logger.error("retention failed, next try in an hour: %s", error, exc_info=not told, extra=extra)
             alone.wait(EVERY)
 
     def run() -> None:

@@ -58,16 +58,7 @@ def configure_logging(name: str, data_dir: Path, *, json_lines: bool = False) ->
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     root.addHandler(handler)
-    for noisy in (
-        "scrapy",
-        "trafilatura",
-        "htmldate",
-        "aiohttp.access",
-        "elastic_transport",
-        "kafka",
-        "mail.log",
-        "py.warnings",
-    ):
+    for noisy in ("scrapy", "trafilatura", "htmldate", "aiohttp.access", "mail.log", "py.warnings"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -16,10 +16,11 @@ import elastic_transport
 import elasticsearch
 import msgspec
 
-from index.elastic.settings import ElasticSettings
+from index.elastic.settings import API_KEY, PASSWORD, ElasticSettings
 from index.store import IndexFailure, Json, StoreFull, StoreUnavailable
 
 logger = logging.getLogger(__name__)
+QUIET: Final = logging.getLogger("elastic_transport")  # the library tells of every try; what counts is told by us
 
 PATIENCE: Final = 20.0  # seconds items are sent again before the whole call is given up
 FIRST_PAUSE: Final = 0.05
@@ -69,16 +70,19 @@ class Client:
     """An Elasticsearch client; safe in several threads. Closing it closes its connections."""
 
     def __init__(self, settings: ElasticSettings) -> None:
+        if QUIET.level == logging.NOTSET:
+            QUIET.setLevel(logging.CRITICAL)
         self.settings = settings
         self.where = ", ".join(settings.hosts)
         options: dict[str, Any] = {}
-        if key := settings.api_key():
-            options["api_key"] = key
-        elif settings.username:
-            options["basic_auth"] = (settings.username, settings.password())
         if settings.ca_file is not None:
             options["ca_certs"] = str(settings.ca_file)
         try:
+            if key := settings.api_key():
+                options["api_key"] = key
+            elif settings.username:
+                options["basic_auth"] = (settings.username, settings.password())
+            self._who = _who(settings, bool(key))
             self.raw = elasticsearch.Elasticsearch(
                 list(settings.hosts),
                 serializer=_Serializer(),
@@ -152,9 +156,7 @@ class Client:
         try:
             yield
         except elasticsearch.AuthenticationException:
-            raise StoreRefused(
-                f"Elasticsearch at {self.where} does not know this user or API key, or it has expired"
-            ) from None
+            raise StoreRefused(f"Elasticsearch at {self.where} refuses {self._who}") from None
         except elasticsearch.AuthorizationException as error:
             raise full_or_forbidden(self.where, reason_of(error), 403) from None
         except elastic_transport.TlsError as error:
@@ -172,6 +174,14 @@ class Client:
             raise StoreUnavailable(f"Elasticsearch at {self.where} answers {error.status_code}: {reason}") from None
         except elastic_transport.TransportError as error:
             raise StoreUnavailable(f"Elasticsearch at {self.where}: {brief(error.message)}") from None
+
+
+def _who(settings: ElasticSettings, key: bool) -> str:
+    if key:
+        return f"the API key: wrong, expired or taken back ({API_KEY} or api_key_file)"
+    if settings.username:
+        return f'user "{settings.username}": wrong name or password ({PASSWORD} or password_file)'
+    return f"requests without a user: name one in username, or an API key in {API_KEY}"
 
 
 _DONE: Final = {status: Outcome(status) for status in (200, 201)}

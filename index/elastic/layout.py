@@ -154,7 +154,7 @@ class Layout:
         """Makes templates and the indices that are not sliced, if they are not there."""
         if self._ready:
             return
-        self._client.call("PUT", f"/_index_template/{self.mentions}", self._template())
+        self._ensure_template()
         one = {"number_of_shards": 1, "number_of_replicas": self._settings.replicas}
         if not self.exists(f"/{self.directory}"):
             self._create(self.directory, {"settings": self._directory_settings(), "mappings": DIRECTORY_MAPPING})
@@ -172,16 +172,22 @@ class Layout:
             "gc_deletes": "10m",  # longer than any writer takes, so that a late write cannot bring a deleted entry back
         }
 
-    def _template(self) -> Json:
-        settings = self.settings()
+    def _ensure_template(self) -> None:
+        """Writes the template where it is missing or was made of other settings or another mapping. Where it is as it should be
+        it is only read: most processes may not do more, and would leave out the lifecycle that they may not make."""
+        template: Json = {"settings": self.settings(), "mappings": self.mapping()}
+        digest = version_of(template)
+        path = f"/_index_template/{self.mentions}"
+        found = patiently_missing(lambda: self._client.call("GET", path, filter_path="**._meta.digest"), {})
+        if found == {"index_templates": [{"index_template": {"_meta": {"digest": digest}}}]}:
+            return
         if self._lifecycle():
-            settings["lifecycle"] = {"name": self.mentions}
-        return {
-            "index_patterns": [f"{self.mentions}-*-g*"],
-            "priority": 300,
-            "template": {"settings": settings, "mappings": self.mapping()},
-            "_meta": {"description": "Mentions of Ronzio", "version": self.version},
-        }
+            template["settings"]["lifecycle"] = {"name": self.mentions}
+        meta = {"description": "Mentions of Ronzio", "version": self.version, "digest": digest}
+        patterns = [f"{self.mentions}-*-g*"]
+        self._client.call(
+            "PUT", path, {"index_patterns": patterns, "priority": 300, "template": template, "_meta": meta}
+        )
 
     def _lifecycle(self) -> bool:
         """Where the cluster has lifecycle management, a slice that is past is merged into one segment. Deleting stays with

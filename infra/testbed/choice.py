@@ -33,6 +33,7 @@ class Ports:
     controller: int
     http: int
     transport: int
+    local: int  # of the secured broker: its own, without sign-in
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,10 @@ def ports(env: Mapping[str, str]) -> Ports:
         parts = said.split(",")
         if len(parts) != 4 or not all(part.strip().isdigit() and 0 < int(part) < 65_536 for part in parts):
             raise Unusable(f'{PORTS}="{said}" is not "kafka,controller,http,transport": four port numbers')
-        return Ports(*(int(part) for part in parts))
+        kafka, controller, http, transport = map(int, parts)
+        return Ports(kafka, controller, http, transport, next(_free()))
     found = _free()
-    return Ports(next(found), next(found), next(found), next(found))
+    return Ports(next(found), next(found), next(found), next(found), next(found))
 
 
 def _free() -> Iterator[int]:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from infra.testbed import choice, daemons, elastic, fetch, java, kafka, secrets
+from infra.testbed import choice, daemons, elastic, fetch, java, kafka, secured
 from infra.testbed.choice import Choice, Ports, Unusable
 from infra.testbed.daemons import Daemon
 
@@ -104,7 +104,7 @@ class Stand:
     # -- Maven --------------------------------------------------------------------------------------------------------
     def _processes(self, chosen: Choice, cache: Path, env: Mapping[str, str], *, secure: bool, tied: bool) -> None:
         jvm, ports = java.find_java(env), choice.ports(env)
-        own = secrets.make(self.folder / "secrets") if secure else None
+        own = secured.make(self.folder / "secured", ports) if secure else None
         homes = {
             name: (fetch.kafka if name == "kafka" else fetch.elasticsearch)(cache, lambda: java.find_maven(env))
             for name in chosen.start
@@ -123,7 +123,7 @@ class Stand:
         if "elasticsearch" in chosen.start:
             sys.stderr.write(f"services: this Elasticsearch has no {', '.join(fetch.LACKING)}\n")
 
-    def _wait(self, name: str, own: secrets.Secrets | None) -> None:
+    def _wait(self, name: str, own: secured.Secured | None) -> None:
         """Until a service answers. Raises Unusable."""
         variable, module = {"kafka": (choice.KAFKA, kafka), "elasticsearch": (choice.ELASTICSEARCH, elastic)}[name]
         address = self.exports[variable if own is None else variable.replace("_TEST_", "_TEST_SECURE_")]
@@ -131,7 +131,7 @@ class Stand:
         daemons.wait(self.daemon(name), lambda: module.answers(port, own))
 
 
-def _exports(chosen: Choice, ports: Ports, own: secrets.Secrets | None) -> dict[str, str]:
+def _exports(chosen: Choice, ports: Ports, own: secured.Secured | None) -> dict[str, str]:
     prefix = "RONZIO_TEST_SECURE_" if own else "RONZIO_TEST_"
     found = {}
     if "kafka" in chosen.start:
@@ -140,5 +140,5 @@ def _exports(chosen: Choice, ports: Ports, own: secrets.Secrets | None) -> dict[
         found[f"{prefix}ELASTICSEARCH"] = elastic.address(ports.http, own)
         found[choice.LACKS] = ",".join(fetch.LACKING)
     if own:
-        found |= {f"{prefix}USER": own.user, f"{prefix}PASSWORD": own.password, f"{prefix}CA": str(own.authority)}
+        found[f"{prefix}FOLDER"] = str(own.folder)
     return found

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from ronzio.settings import RonzioSettings
     from stream import Log
 
+logger = logging.getLogger(__name__)
+
 Work = Callable[["RonzioSettings", Stop], None]
 
 
@@ -26,13 +31,20 @@ def _command(name: str, help_text: str, work: Work) -> click.Command:
     @click.option("--json-logs", is_flag=True, help="JSON lines on standard error, as RONZIO_LOG=json does.")
     @with_settings
     def command(config: Path | None, demo: bool, data: Path | None, json_logs: bool) -> None:
+        from index import IndexFailure
         from ronzio.metrics import served
+        from stream import LogError
 
         stop = Stop.from_signals()
         settings = load_settings(config, demo, data)
         configure_logging(name, settings.data_dir, json_lines=json_logs)
-        with served(name, settings, stop):
-            work(settings, stop)
+        try:
+            with served(name, settings, stop):
+                work(settings, stop)
+        except (IndexFailure, LogError) as error:
+            # What it needs is not there, or does not let it in: said once; who keeps it running waits before the next start
+            logger.error("%s; the %s ends", error, name, extra={"action": "process-ended"})
+            sys.exit(1)
 
     return command
 
@@ -88,6 +100,7 @@ def _index(settings: RonzioSettings, stop: Stop) -> None:
     from index import open_upkeep
     from ronzio import gauges, housekeeping
 
+    _let_in(settings)
     tidying = housekeeping.start(settings, stop)
     measuring = gauges.start(settings, stop)
     open_upkeep(settings.index_place).run(stop)
@@ -106,9 +119,20 @@ def _alert(settings: RonzioSettings, stop: Stop) -> None:
 def _serve(settings: RonzioSettings, stop: Stop) -> None:
     from dashboard import serve
 
+    _let_in(settings)
     serve(
         settings.data_dir, settings.brands, settings.dashboard, stop, log=settings.log_place, index=settings.index_place
     )
+
+
+def _let_in(settings: RonzioSettings) -> None:
+    """For work that bears a service that is away: one that refuses this process, raised by its own threads or for its visitors
+    only, would be told again and again. Raises LogError, IndexFailure."""
+    from index import StoreUnavailable
+    from stream import LogUnavailable
+
+    with contextlib.suppress(LogUnavailable, StoreUnavailable), opened_log(settings), opened_index(settings) as index:
+        index.records.version()
 
 
 def _demo_web(settings: RonzioSettings, stop: Stop) -> None:

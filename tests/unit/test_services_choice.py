@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import fcntl
 import hashlib
 import subprocess
@@ -14,12 +15,12 @@ import pytest
 import yaml
 
 from infra import services
-from infra.testbed import choice, elastic, fetch, java, kafka, secrets
+from infra.testbed import choice, elastic, fetch, java, kafka, secured
 from infra.testbed.choice import Ports, Unusable, choose
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "infra" / "services.compose.yml"
-PORTS = Ports(1, 2, 3, 4)
+PORTS = Ports(1, 2, 3, 4, 5)
 BOTH = {choice.KAFKA: "k:1", choice.ELASTICSEARCH: "http://e:2"}
 
 
@@ -65,8 +66,9 @@ def test_an_engine_that_does_not_answer_is_no_docker(monkeypatch: pytest.MonkeyP
 
 def test_ports_are_free_and_differ_or_as_said() -> None:
     found = choice.ports({})
-    assert len({found.kafka, found.controller, found.http, found.transport}) == 4
-    assert choice.ports({choice.PORTS: "19092, 19093,19200,19300"}) == Ports(19092, 19093, 19200, 19300)
+    assert len(set(dataclasses.astuple(found))) == 5
+    said = dataclasses.astuple(choice.ports({choice.PORTS: "19092, 19093,19200,19300"}))
+    assert said[:4] == (19092, 19093, 19200, 19300)
     for wrong in ("1,2,3", "1,2,3,x", "1,2,3,70000"):
         with pytest.raises(Unusable, match="four port numbers"):
             choice.ports({choice.PORTS: wrong})
@@ -131,23 +133,46 @@ def test_both_ways_start_the_same_services() -> None:
 
 
 def test_nothing_listens_to_other_machines() -> None:
-    listeners = kafka.properties(PORTS, Path("/data"), None)["listeners"].split(",")
+    listeners = kafka.properties(PORTS, Path("/data"))["listeners"].split(",")
     assert [one.split("://")[1] for one in listeners] == ["127.0.0.1:1", "127.0.0.1:2"]
-    assert elastic.settings(PORTS, Path("/data"), None)["network.host"] == "127.0.0.1"
+    assert elastic.settings(PORTS)["network.host"] == "127.0.0.1"
 
 
-def test_secured_ones_have_tls_for_this_machine_and_a_sign_in(tmp_path: Path) -> None:
-    own = secrets.make(tmp_path / "secrets")
-    for name in ("127.0.0.1", "localhost"):
-        check = "-verify_ip" if name[0].isdigit() else "-verify_hostname"
-        subprocess.run(["openssl", "verify", "-CAfile", own.authority, check, name, own.certificate], check=True)
-    broker = kafka.properties(PORTS, tmp_path, own)
-    assert "CLIENTS:SASL_SSL" in broker["listener.security.protocol.map"]
-    assert own.password in broker["listener.name.clients.scram-sha-512.sasl.jaas.config"]
-    node = elastic.settings(PORTS, tmp_path, own)
-    assert node["xpack.security.enabled"] == node["xpack.security.http.ssl.enabled"] == "true"
+def test_secured_ones_are_those_of_docker_compose(tmp_path: Path) -> None:
+    own = secured.make(tmp_path / "secured", PORTS)
+    theirs = {name: secured.read()[name]["environment"] for name in ("kafka", "elasticsearch")}
+    asked = {name.removeprefix("KAFKA_").lower().replace("_", ".") for name in theirs["kafka"]} - {
+        "cluster.id",
+        "heap.opts",
+    }
+    assert set(own.kafka) == asked | set(secured.KAFKA_DIFFERS)
+    assert own.kafka["listeners"] == "CLIENTS://127.0.0.1:1,CONTROLLER://127.0.0.1:2,LOCAL://127.0.0.1:5"
+    assert own.kafka["advertised.listeners"] == "CLIENTS://127.0.0.1:1,LOCAL://127.0.0.1:5"
+    assert own.env["RONZIO_KAFKA_PASSWORD"] in own.kafka["listener.name.clients.plain.sasl.jaas.config"]
+    asked = {name for name in theirs["elasticsearch"] if "." in name}
+    left_out = {name for name, value in secured.ELASTICSEARCH_DIFFERS.items() if value is None}
+    assert left_out < asked
+    assert (
+        set(own.elasticsearch) - set(secured.ELASTICSEARCH_DIFFERS) - {"http.port", "transport.port"}
+        == asked - left_out
+    )
+    assert not [
+        value for value in (*own.kafka.values(), *own.elasticsearch.values()) if "0.0.0.0" in value or "$" in value
+    ]
     assert elastic.address(9, own) == "https://127.0.0.1:9"
-    assert secrets.make(tmp_path / "again").password != own.password
+    again = secured.make(tmp_path / "again", PORTS)
+    assert again.password != own.password
+    assert again.authority.read_bytes() != own.authority.read_bytes()
+
+
+def test_secured_ones_say_what_they_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(Unusable, match="which has PyYAML"):
+        secured.make(tmp_path / "secured", PORTS)
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unusable, match="openssl"):
+        secured.make(tmp_path / "without", PORTS)
 
 
 def test_the_password_is_kept_as_a_hash_with_its_salt() -> None:
