@@ -24,6 +24,7 @@ test: $(STAMP)         ## all tests; what needs Chromium or the development data
 
 test-services: $(STAMP)  ## what needs real Kafka and Elasticsearch; brings them up and takes them down
 	@$(PYTHON) infra/services.py run -- $(BIN)/pytest -m services
+	@$(BIN)/python infra/services.py run --secure -- $(BIN)/pytest -m secured
 
 check: $(STAMP) lint types test   ## what must be green before a change lands
 

@@ -22,7 +22,7 @@ import elastic_transport
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from index import ElasticSettings, IndexFailure, open_index
+from index import ElasticSettings, IndexFailure, open_upkeep
 from ronzio.settings import SettingsError, load
 
 PROCESSES: Final = ("indexer", "worker", "crawler", "alerts", "dashboard")
@@ -81,11 +81,7 @@ def set_up(client: Elasticsearch, settings: ElasticSettings, enter: Callable[[],
     _await(client)
     try:
         made = enter()
-        index = open_index(settings)
-        try:
-            index.fresh()  # makes what it asks and does not find, the first index of mentions too: who only reads could not
-        finally:
-            index.close()
+        open_upkeep(settings).run(lambda: True)
     except (elasticsearch.ApiError, elastic_transport.TransportError, IndexFailure) as error:
         raise NotReady(f"Elasticsearch at {', '.join(settings.hosts)}: {error}") from None
     return made

@@ -151,10 +151,10 @@ class ElasticUpkeep:
         self._settings = settings
 
     def run(self, stop: Callable[[], bool]) -> None:
-        """Makes the indices if they are not there, then waits."""
+        """Makes the indices if they are not there, one of mentions too, because who only reads may not; then waits."""
         index = ElasticIndex(self._settings)
         try:
-            index.layout.ready()
+            index.layout.ensure_slice(index.layout.slice_of(int(utc_now().timestamp() * 1000)))
         finally:
             index.close()
         while not stop():
