@@ -22,7 +22,7 @@ import elastic_transport
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from index import ElasticSettings, IndexFailure, open_upkeep
+from index import ElasticSettings, IndexFailure, open_index
 from ronzio.settings import SettingsError, load
 
 PROCESSES: Final = ("indexer", "worker", "crawler", "alerts", "dashboard")
@@ -81,7 +81,12 @@ def set_up(client: Elasticsearch, settings: ElasticSettings, enter: Callable[[],
     _await(client)
     try:
         made = enter()
-        open_upkeep(settings).run(lambda: True)
+        index = open_index(settings)
+        try:
+            # Makes what it asks and does not find: the first index of mentions too, which who only reads may not make
+            index.search({"size": 0, "aggs": {"all": {"filter": {"match_all": {}}}}})
+        finally:
+            index.close()
     except (elasticsearch.ApiError, elastic_transport.TransportError, IndexFailure) as error:
         raise NotReady(f"Elasticsearch at {', '.join(settings.hosts)}: {error}") from None
     return made

@@ -52,8 +52,12 @@ def start(settings: RonzioSettings, stop: Stop) -> threading.Thread:
             alone.wait(EVERY)
 
     def run() -> None:
-        with opened_index(settings) as index:
-            run_alone(index.records, "housekeeping", stop, work)
+        try:
+            with opened_index(settings) as index:
+                run_alone(index.records, "housekeeping", stop, work)
+        except IndexFailure as error:
+            logger.error("%s; nobody tidies here: the process ends", error, extra={"action": "process-ended"})
+            stop.set()
 
     thread = threading.Thread(target=run, name="housekeeping", daemon=True)
     thread.start()

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from index import Conflict, Records, Stored, StoreUnavailable
+from index import Conflict, IndexFailure, Records, Stored, StoreUnavailable
 from ronzio.process import Stop
 
 logger = logging.getLogger(__name__)
@@ -113,8 +113,9 @@ class _Keeper:
             except Conflict:
                 self._end("another process has it")
                 return
-            except StoreUnavailable as error:
-                if time.monotonic() - alive > STOP_BY * self._ttl:
+            except IndexFailure as error:
+                refused = not isinstance(error, StoreUnavailable)
+                if refused or time.monotonic() - alive > STOP_BY * self._ttl:
                     self._end(str(error))
                     return
 
@@ -126,7 +127,7 @@ class _Keeper:
     def give_back(self) -> None:
         """So that the next one need not wait."""
         if self._version >= 0:
-            with contextlib.suppress(Conflict, StoreUnavailable):
+            with contextlib.suppress(IndexFailure):
                 self._records.put(KIND, self._name, msgspec.json.encode(_Owner()), expect=self._version)
 
 

@@ -108,6 +108,19 @@ class Client:
         with self.speaking():
             return self.raw.perform_request(method, path, params=params, headers=headers, body=body).body
 
+    def mget(self, path: str, body: Json) -> list[Json]:
+        """The documents asked for, `found` or not. Raises what `call` raises, also where only some could not be read: to be
+        unreadable is not to be missing."""
+        documents: list[Json] = self.call("POST", f"{path}/_mget", body)["docs"]
+        for document in documents:
+            error = document.get("error", {"type": "index_not_found_exception"})
+            if error["type"] != "index_not_found_exception":
+                reason = f"{error['type']}: {error.get('reason')}"
+                if error["type"] == "security_exception":
+                    raise full_or_forbidden(self.where, reason, 403)
+                raise StoreUnavailable(f"Elasticsearch at {self.where} cannot read {path.strip('/')}: {brief(reason)}")
+        return documents
+
     def bulk(self, operations: Sequence[Operation], *, places: bool = False, **params: Any) -> list[Outcome]:
         """Does all of them; answers an outcome for each, in order, with its place if `places`. Raises StoreFull,
         StoreUnavailable when items cannot be placed for `PATIENCE` seconds: some may be done then, so operations must bear

@@ -71,8 +71,7 @@ class Directory:
         found: dict[str, Read] = {}
         for start in range(0, len(ids), GET_AT_ONCE):
             part = list(ids[start : start + GET_AT_ONCE])
-            answer = self._client.call("POST", f"/{self._index}/_mget", {"ids": part})
-            for document in answer["docs"]:
+            for document in self._client.mget(f"/{self._index}", {"ids": part}):
                 found[document["_id"]] = _read(document)
         return found
 

@@ -81,8 +81,7 @@ class ElasticIndex:
         if not places:
             return []
         docs = [{"_index": self.layout.write_alias(slice), "_id": id} for id, slice in places]
-        answer = self.client.call("POST", "/_mget", {"docs": docs})
-        return [document["_source"] for document in answer["docs"] if document.get("found")]
+        return [document["_source"] for document in self.client.mget("", {"docs": docs}) if document.get("found")]
 
     def scan(self, query: Json, *, batch: int = 1000) -> Iterator[list[Json]]:
         return self._search().scan(query, batch)
@@ -151,10 +150,10 @@ class ElasticUpkeep:
         self._settings = settings
 
     def run(self, stop: Callable[[], bool]) -> None:
-        """Makes the indices if they are not there, one of mentions too, because who only reads may not; then waits."""
+        """Makes the indices if they are not there, then waits."""
         index = ElasticIndex(self._settings)
         try:
-            index.layout.ensure_slice(index.layout.slice_of(int(utc_now().timestamp() * 1000)))
+            index.layout.ready()
         finally:
             index.close()
         while not stop():

@@ -133,7 +133,11 @@ class Layout:
             return
         self.ready()
         if not self.exists(f"/_alias/{self.write_alias(slice)}"):
-            self._create(f"{self.mentions}-{slice}-g1", {"aliases": {self.mentions: {}, self.write_alias(slice): {}}})
+            index = f"{self.mentions}-{slice}-g1"
+            self.create(index)
+            # The aliases come once it answers: with them from the start, a search of just then would find it without shards
+            added = [{"add": {"index": index, "alias": alias}} for alias in (self.mentions, self.write_alias(slice))]
+            self._client.call("POST", "/_aliases", {"actions": added})
         self._slices.add(slice)
 
     def forget_slices(self) -> None:

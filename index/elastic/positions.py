@@ -59,8 +59,7 @@ class Positions:
     def before(self, position: Position | None) -> ReadProgress | None:
         """Reads the position and, in the same request, whether authors were erased since. Raises Fenced."""
         ids = [_AUTHORS] + ([_id(position)] if position is not None else [_PLAIN])
-        answer = self._client.call("POST", f"/{self._index}/_mget", {"ids": ids})
-        authors, document = answer["docs"]
+        authors, document = self._client.mget(f"/{self._index}", {"ids": ids})
         self._take_authors(authors)
         read = _progress(document, position)
         if position is not None:

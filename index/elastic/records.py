@@ -32,10 +32,9 @@ class ElasticRecords:
     def get(self, kind: str, id: str) -> Stored | None:
         """The record, or None."""
         try:
-            answer = self._client.call("POST", f"/{self._index}/_mget", {"ids": [_key(kind, id)]})
+            (document,) = self._client.mget(f"/{self._index}", {"ids": [_key(kind, id)]})
         except elasticsearch.NotFoundError:
             return None
-        (document,) = answer["docs"]
         return _stored(document) if document.get("found") else None
 
     def put(self, kind: str, id: str, body: bytes, *, expect: int | None = None) -> int:

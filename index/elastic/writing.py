@@ -394,8 +394,8 @@ class Writer:
     def _on_show(self, slice: str, ids: Sequence[str]) -> dict[str, Mention]:
         if not slice:
             return {}
-        answer = self._client.call("POST", f"/{self._layout.write_alias(slice)}/_mget", {"ids": list(ids)})
-        found = [document for document in answer["docs"] if document.get("found")]
+        asked = self._client.mget(f"/{self._layout.write_alias(slice)}", {"ids": list(ids)})
+        found = [document for document in asked if document.get("found")]
         return {document["_id"]: msgspec.convert(document["_source"], Mention) for document in found}
 
     def stamp(self, before: int = 0) -> int:

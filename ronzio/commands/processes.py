@@ -74,6 +74,7 @@ def _work(settings: RonzioSettings, stop: Stop) -> None:
 def _tell(settings: RonzioSettings, stop: Stop) -> None:
     from enrichment import run_stories
 
+    _let_in(settings)
     with opened_log(settings) as log, opened_index(settings) as index:
         run_stories(log, index, settings.enrichment, stop)
 
@@ -126,8 +127,8 @@ def _serve(settings: RonzioSettings, stop: Stop) -> None:
 
 
 def _let_in(settings: RonzioSettings) -> None:
-    """For work that bears a service that is away: one that refuses this process, raised by its own threads or for its visitors
-    only, would be told again and again. Raises LogError, IndexFailure."""
+    """For work that would be told of a refusal late, or only in threads of its own: when there is something to do, or a visitor.
+    That a service is away is borne by the work itself. Raises LogError, IndexFailure."""
     from index import StoreUnavailable
     from stream import LogUnavailable
 

@@ -6,11 +6,9 @@ The library is pinned exactly: what it calls private is used in this file and na
 from __future__ import annotations
 
 import logging
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition, errors
@@ -18,7 +16,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.net.inet import KafkaNetSocket
 
-from stream.kafka_settings import PASSWORD, KafkaSettings
+from stream.kafka.entry import refusal
+from stream.kafka_settings import KafkaSettings
 from stream.log import LogError, LogUnavailable, UnknownTopic
 
 MIB: Final = 1024 * 1024
@@ -47,6 +46,7 @@ class Clients:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self.settings = settings
+        self._entered = False
         if QUIET.level == logging.NOTSET:
             QUIET.setLevel(logging.CRITICAL)
 
@@ -129,11 +129,11 @@ class Clients:
             raise LogError(f"Kafka at {self.servers}: {error}") from error
 
     def unreached(self, error: BaseException) -> LogError:
-        """LogUnavailable, or LogError where waiting will not help (the certificate is not to be trusted)."""
+        """LogUnavailable, or LogError where waiting will not help (a wrong password, a certificate that is not to be trusted)."""
         if isinstance(error, REFUSED):
             return LogError(self._refusal(error))
-        if self.settings.protocol in ("SSL", "SASL_SSL") and (reason := self._untrusted()):
-            return LogError(f"Kafka at {self.servers}: no trusted connection: {reason}")
+        if self.settings.protocol != "PLAINTEXT" and (reason := refusal(self.settings)):
+            return LogError(f"Kafka at {self.servers} {reason}")
         return LogUnavailable(f"Kafka at {self.servers} does not answer: {_short(error)}")
 
     @property
@@ -142,11 +142,13 @@ class Clients:
 
     def _refusal(self, error: BaseException) -> str:
         who = f' "{self.settings.username}"' if self.settings.username else ""
-        if isinstance(error, errors.SaslAuthenticationFailedError):
-            return f"Kafka at {self.servers} refuses user{who}: wrong name or password ({PASSWORD} or password_file)"
         return f"Kafka at {self.servers} refuses user{who}: {_short(error)}"
 
     def _common(self) -> dict[str, Any]:
+        """What all clients are given. Raises LogError the first time, where Kafka does not let us in."""
+        if not self._entered and self.settings.protocol != "PLAINTEXT" and (reason := refusal(self.settings)):
+            raise LogError(f"Kafka at {self.servers} {reason}")
+        self._entered = True
         found: dict[str, Any] = {
             "bootstrap_servers": list(self.settings.servers),
             "bootstrap_timeout_ms": self._wait_ms,
@@ -185,21 +187,6 @@ class Clients:
             "retry_backoff_ms": BACKOFF_MS,
             "allow_auto_create_topics": False,
         }
-
-    def _untrusted(self) -> str:
-        """Why a secure connection to the first server that answers is not made; "" if it is, or none answers."""
-        context = ssl.create_default_context(cafile=str(self.settings.ca_file) if self.settings.ca_file else None)
-        for server in self.settings.servers:
-            host, _, port = server.rpartition(":")
-            with suppress(OSError), socket.create_connection((host, int(port)), timeout=3) as plain:
-                try:
-                    with context.wrap_socket(plain, server_hostname=host):
-                        return ""
-                except ssl.SSLCertVerificationError as error:
-                    return error.verify_message
-                except ssl.SSLError as error:
-                    return error.reason or "no TLS"
-        return ""
 
 
 _connect = KafkaNetSocket.sock_connect

@@ -96,8 +96,15 @@ class Composed:
         self.running: list[Running] = []
         places = {"kafka:9092": KAFKA, "https://elasticsearch:9200": ELASTICSEARCH, "/authority": str(AUTHORITY.parent)}
         config = tomllib.loads(mapped(TEMPLATE.read_text("utf-8"), {}, places)) | dict(more)
-        (folder / "config").mkdir()
-        (folder / "config" / "ronzio.toml").write_text(tomlkit.dumps(config), "utf-8")
+        self._config = folder / "config" / "ronzio.toml"
+        self._config.parent.mkdir()
+        self._config.write_text(tomlkit.dumps(config), "utf-8")
+
+    def configure(self, table: str, changes: Mapping[str, Any]) -> None:
+        """Changes a table of ronzio.toml for what is started from now on."""
+        config = tomllib.loads(self._config.read_text("utf-8"))
+        config[table] |= changes
+        self._config.write_text(tomlkit.dumps(config), "utf-8")
 
     def start(self, service: str, ports: int, changes: Mapping[str, str] | None = None) -> Running:
         """Starts the service's command. `ports`: the first of those for metrics; `changes`: to its environment."""
@@ -131,11 +138,10 @@ class Composed:
             command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
         )
 
-    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def ask(self, *arguments: str, changes: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """`docker compose exec indexer ronzio ...`, as docs/running.md says it."""
-        config = str(self.folder / "config" / "ronzio.toml")
-        command = [sys.executable, "-m", "ronzio", *arguments, "--config", config]
-        env = self.environment("indexer", 0)
+        command = [sys.executable, "-m", "ronzio", *arguments, "--config", str(self._config)]
+        env = self.environment("indexer", 0) | dict(changes or {})
         return subprocess.run(
             command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
         )
