@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from index import IndexFailure
 from ronzio.context import opened_index, opened_log
 from ronzio.metrics import existing
-from ronzio.status import GROUP
+from ronzio.status import GROUP, STORIES_GROUP
 from stream import EDITS, RAW, SIGNATURES, TOPICS, LogError, metrics
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 
 EVERY: Final = 15.0  # seconds; as often as Prometheus usually asks
 DEAD_EVERY: Final = 4  # measurements: they have to be read to be counted
-STORIES_GROUP: Final = "stories"  # as in enrichment, which the indexer need not load
 GROUPS: Final = ((GROUP, RAW), (GROUP, EDITS), (STORIES_GROUP, SIGNATURES))
 MOST_DEAD: Final = 10_000  # are counted
 

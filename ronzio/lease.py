@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ import msgspec
 
 from index import Conflict, IndexFailure, Records, Stored, StoreUnavailable
 from ronzio.process import Stop
+from stream import utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,17 @@ class _Owner(msgspec.Struct, frozen=True):
     pid: int = 0
     started: str = ""
     beat: int = 0
+    at: datetime | None = None  # by the owner's clock; for people only
+
+
+def holders(records: Records, now: datetime) -> dict[str, str]:
+    """Lease -> the machine of who holds it, without those of whom nothing was heard for long; their clocks are believed."""
+    found = {}
+    for stored in records.scan(KIND):
+        owner = msgspec.json.decode(stored.body, type=_Owner)
+        if not _is_free(stored) and owner.at is not None and now - owner.at < timedelta(seconds=TTL):
+            found[stored.id] = owner.host
+    return found
 
 
 def run_alone(
@@ -159,7 +172,7 @@ def _is_free(stored: Stored) -> bool:
 
 
 def _encoded(beat: int) -> bytes:
-    return msgspec.json.encode(_Owner(socket.gethostname(), os.getpid(), _started(os.getpid()), beat))
+    return msgspec.json.encode(_Owner(socket.gethostname(), os.getpid(), _started(os.getpid()), beat, utc_now()))
 
 
 def _started(pid: int) -> str:

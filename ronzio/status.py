@@ -10,9 +10,12 @@ from typing import Any
 import msgspec
 
 from index import Index, Tally
-from stream import EDITS, RAW, TOPICS, Incident, Log, Mail, SecondOpinions, SourceStatus
+from ronzio.lease import holders
+from stream import EDITS, RAW, SIGNATURES, TOPICS, Incident, Log, Mail, SecondOpinions, SourceStatus, utc_now
 
 GROUP = "enrichment"
+STORIES_GROUP = "stories"  # as in enrichment, which is not loaded to look
+LEASES = {"crawler": "crawler", "alerts": "alerts", "indexer": "housekeeping"}  # process -> the lease it works under
 
 
 class Books(msgspec.Struct, frozen=True):
@@ -43,6 +46,7 @@ def status(log: Log, index: Index, data_dir: Path) -> dict[str, Any]:
     account = books(log, index)
     return {
         "processes": processes(data_dir),
+        "at_work": at_work(log, index),
         "mentions": index.fresh(),
         "waiting": {topic: sum(log.lag(GROUP, topic).values()) for topic in (RAW, EDITS)},
         "dead_letters": {topic: len(log.dead(topic, limit=1_000_000)) for topic in TOPICS},
@@ -71,6 +75,17 @@ def _second_opinion(index: Index) -> dict[str, Any] | None:
     """What the second engine was asked since its process began; None where none was ever asked."""
     stored = index.records.get(SecondOpinions.KIND, SecondOpinions.ID)
     return msgspec.to_builtins(msgspec.json.decode(stored.body, type=SecondOpinions)) if stored else None
+
+
+def at_work(log: Log, index: Index) -> dict[str, list[str] | int]:
+    """What log and store know of the processes, on whatever machine: how many tag and tell stories, and on which machine runs
+    what only one does at a time. Those that stand by and the pages are not seen."""
+    alone = holders(index.records, utc_now())
+    return {
+        "worker": log.members(GROUP, RAW),
+        "stories": log.members(STORIES_GROUP, SIGNATURES),
+        **{process: [alone[lease]] if lease in alone else [] for process, lease in LEASES.items()},
+    }
 
 
 def processes(data_dir: Path) -> list[dict[str, Any]]:

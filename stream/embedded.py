@@ -80,6 +80,10 @@ class EmbeddedLog:
         """See `Log`."""
         return self._file(topic, partition).offset_at(partition, at)
 
+    def members(self, group: str, topic: str) -> int:
+        """See `Log`."""
+        return self._groups.alive(group, topic)
+
     def reset(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
         """See `Log`. Holds for sinks that keep positions too: what `resume` answers is passed over once."""
         for partition, offset in offsets.items():

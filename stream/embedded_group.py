@@ -84,11 +84,17 @@ class Groups:
             key = (group, topic, partition)
             db.execute("UPDATE claim SET forced = 1 WHERE consumer_group = ? AND topic = ? AND partition = ?", key)
 
+    def alive(self, group: str, topic: str) -> int:
+        """How many members there is a process behind."""
+        rows = self.db.execute(
+            "SELECT id FROM member WHERE consumer_group = ? AND topic = ?", (group, topic)
+        ).fetchall()
+        return sum(self.members.locked(member) for (member,) in rows)
+
     def reset(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
         """Sets where the group goes on. Raises LogError while a member lives."""
         with writing(self.db) as db:
-            rows = db.execute("SELECT id FROM member WHERE consumer_group = ? AND topic = ?", (group, topic)).fetchall()
-            alive = sum(self.members.locked(member) for (member,) in rows)
+            alive = self.alive(group, topic)
             if alive:
                 raise LogError(f'group "{group}" has {alive} running members on {topic}: stop them, then set offsets')
             db.executemany(

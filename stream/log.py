@@ -157,6 +157,10 @@ class Log(Protocol):
         """partition -> records the group has still to handle, by the log's committed offsets."""
         ...
 
+    def members(self, group: str, topic: str) -> int:
+        """How many members the group has on this topic. On Kafka a killed one counts until its session ends."""
+        ...
+
     def read(self, topic: str, partition: int, offset: int, max_records: int = 1000) -> Sequence[Stored]:
         """Looks without joining a group. [] at the end."""
         ...

@@ -34,8 +34,8 @@ def _print(answer: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console()
-    running = [entry for entry in answer["processes"] if entry["running"]]
-    console.print(f"[bold]Processes[/] {', '.join(entry['name'] for entry in running) or 'none is running'}")
+    working = [_working(name, known) for name, known in answer["at_work"].items() if known]
+    console.print(f"[bold]At work[/] {', '.join(working) or 'nobody'}", highlight=False)
     for entry in answer["processes"]:
         if not entry["running"] or entry["restarts"]:
             state = "running" if entry["running"] else "not running"
@@ -62,6 +62,10 @@ def _print(answer: dict[str, Any]) -> None:
     dead = sum(answer["dead_letters"].values())
     if dead:
         console.print(f'{dead} dead letters: "ronzio dead list" says why')
+
+
+def _working(name: str, known: list[str] | int) -> str:
+    return f"{name}: {known[0] if isinstance(known, list) else known}"
 
 
 def _books(entries: list[dict[str, Any]], sources: dict[str, dict[str, Any]]) -> Table:

@@ -6,6 +6,7 @@ The library is pinned exactly: what it calls private is used in this file and na
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -117,6 +117,12 @@ class KafkaLog:
         committed = self.committed(group, topic)
         return {p: end - min(end, max(first, committed.get(p, 0))) for p, (first, end) in self.ends(topic).items()}
 
+    def members(self, group: str, topic: str) -> int:
+        """See `Log`."""
+        self._name(topic)
+        name = self._clients.name(group_of(group, topic))
+        return len(self._clients.ask(lambda: self._admin.describe_groups([name]))[name].get("members") or [])
+
     def reset(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
         """See `Log`. A member that was killed counts as running until its session ends."""
         ends, name = self.ends(topic), self._clients.name(group_of(group, topic))
@@ -125,11 +131,8 @@ class KafkaLog:
             end = ends[partition][1]
             if not 0 <= offset <= end:
                 raise LogError(f"{topic} partition {partition}: offset {offset}, expected 0 to {end}")
-        members = self._clients.ask(lambda: self._admin.describe_groups([name]))[name].get("members") or []
-        if members:
-            raise LogError(
-                f'group "{group}" has {len(members)} running members on {topic}: stop them, then set offsets'
-            )
+        if members := self.members(group, topic):
+            raise LogError(f'group "{group}" has {members} running members on {topic}: stop them, then set offsets')
         before = self._offsets(name)
         changed = {}
         for partition, offset in offsets.items():

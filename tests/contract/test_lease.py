@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from index_backends import BACKENDS, Stores, opened, until
 
 from index import Index
-from ronzio.lease import run_alone
+from ronzio.lease import TTL, holders, run_alone
 from ronzio.process import Stop
+from stream import utc_now
 
 
 @pytest.fixture(params=BACKENDS)
@@ -52,6 +55,7 @@ class Process:
 
 def test_one_works_and_the_next_follows_when_it_ends(stores: Stores) -> None:
     at_work: list[str] = []
+    index = stores()
     processes = [Process(stores(), at_work, name) for name in "abc"]
     seen = []
     while processes:
@@ -60,8 +64,11 @@ def test_one_works_and_the_next_follows_when_it_ends(stores: Stores) -> None:
         seen.append(name)
         time.sleep(0.3)
         assert at_work == [name]
+        assert holders(index.records, utc_now()) == {"crawler": socket.gethostname()}
+        assert holders(index.records, utc_now() + timedelta(seconds=TTL)) == {}
         processes.pop("abc".index(name) if len(processes) == 3 else [p._name for p in processes].index(name)).end()
     assert sorted(seen) == ["a", "b", "c"]
+    assert holders(index.records, utc_now()) == {}
 
 
 CHILD = """

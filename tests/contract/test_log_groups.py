@@ -407,7 +407,9 @@ def test_a_group_with_a_running_member_is_not_reset(log_factory: LogFactory) -> 
         with pytest.raises(LogError, match="g"):
             log.reset("g", RAW, {0: 0})
         log.reset("another", RAW, {0: 5})
+        assert (log.members("g", RAW), log.members("another", RAW)) == (1, 0)
     log.reset("g", RAW, {0: 5})
+    assert log.members("g", RAW) == 0
     assert log.committed("g", RAW)[0] == 5
 
 

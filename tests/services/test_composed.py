@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tomllib
 import urllib.request
@@ -44,6 +45,7 @@ class Outcome:
     def __init__(self) -> None:
         self.exported: list[dict[str, str]] = []
         self.status: dict[str, Any] = {}
+        self.told = ""
         self.mails: list[tuple[str, str]] = []
         self.posts: set[str] = set()
         self.codes: dict[str, int] = {}
@@ -101,6 +103,7 @@ def _look(composed: Composed, web: Web, found: Outcome, pages: str) -> None:
 
     until(settled, "everything to be handled")
     found.mails = read_mails(web.data_dir)
+    found.told = composed.ask("status").stdout
 
 
 def _get(url: str) -> str:
@@ -131,6 +134,13 @@ def test_the_books_balance(outcome: Outcome) -> None:
     assert outcome.status["balanced"]
     assert outcome.status["mentions"]["behind"] == 0
     assert outcome.status["mentions"]["documents"] >= len(outcome.exported)
+
+
+def test_status_tells_who_is_at_work(outcome: Outcome) -> None:
+    here = socket.gethostname()
+    alone = {"crawler": [here], "alerts": [here], "indexer": [here]}
+    assert outcome.status["at_work"] == {"worker": 2, "stories": 1, **alone}
+    assert f"At work worker: 2, stories: 1, crawler: {here}, alerts: {here}" in " ".join(outcome.told.split())
 
 
 def test_all_end_when_asked_to(outcome: Outcome) -> None:
