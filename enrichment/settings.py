@@ -18,7 +18,7 @@ class SecondOpinionSettings(Settings):
 
     engine: str = ""  # "hf:NAME-OR-FOLDER"; "" = nobody is asked
     budget: float = Field(default=2.0, gt=0, le=1000)  # texts a second at most
-    below: float = Field(default=0.55, ge=0, le=1)  # the first engine's confidence under which it is asked
+    below: float = Field(default=0.5, ge=0, le=1)  # the first engine's confidence under which it is asked
     reach: int = Field(default=10_000, ge=0)  # followers or views from which it is always asked; 0 = never for that
     incidents: bool = True  # always asked about what an open incident is about
     hours: float = Field(default=48.0, gt=0, le=2160)  # how old a mention may be
