@@ -9,7 +9,8 @@ from typing import NamedTuple
 from index import Json, parse_query
 from stream import Incident
 
-FILTERS = ("brand", "product", "sentiment", "topic", "department", "source", "language", "status", "assignee", "story")
+GROUPS = ("story", "event")  # of mentions, the second looser
+FILTERS = ("brand", "product", "sentiment", "topic", "department", "source", "language", "status", "assignee", *GROUPS)
 SENTIMENT = {"terms": {"field": "sentiment", "size": 3}}
 
 
@@ -120,6 +121,13 @@ def stories(parts: Sequence[Json], size: int = 6) -> Json:
     return {"query": all_of(parts), "size": 0, "aggs": {"group": {"terms": {"field": "story", "size": size}}}}
 
 
+def events(ids: Sequence[str]) -> Json:
+    """How many stories each of some events has."""
+    inside = {"stories": {"cardinality": {"field": "story"}}}
+    group = {"terms": {"field": "event", "size": max(1, len(ids))}, "aggs": inside}
+    return {"query": {"terms": {"event": list(ids)}}, "size": 0, "aggs": {"group": group}}
+
+
 def newest(parts: Sequence[Json], size: int, offset: int = 0) -> Json:
     return {
         "query": all_of(parts),
@@ -135,7 +143,7 @@ def choices() -> Json:
     return {
         "query": {"match_all": {}},
         "size": 0,
-        "aggs": {field: {"terms": {"field": field, "size": 200}} for field in FILTERS if field != "story"},
+        "aggs": {field: {"terms": {"field": field, "size": 200}} for field in FILTERS if field not in GROUPS},
     }
 
 

@@ -16,12 +16,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import bodies, context
-from index import MEASURES, Json, Tally, counts
+from index import MEASURES, Json, Risen, Tally, counts, rising
 from stream import EDITS, RAW, SENTIMENTS, TOPICS, Edit, Incident, Mail, Record, SourceStatus
 
 if TYPE_CHECKING:
     from enrichment import Preview
 
+BEFORE = 4  # periods before a period, against which terms rise
 _keep = st.cache_data(ttl=2, max_entries=500, show_spinner=False)
 
 
@@ -71,13 +72,29 @@ def grouped(parts: Sequence[Json], field: str, size: int = 10) -> list[dict[str,
 
 
 def stories(parts: Sequence[Json], size: int = 6) -> list[dict[str, Any]]:
-    """The stories most talked about, most first: `mentions`, and the mention each began with as `first`."""
+    """The stories most talked about, most first: `mentions`, the mention each began with as `first`, and how many stories
+    its event has as `event_stories`."""
     found = {
         bucket["key"]: bucket["doc_count"]
         for bucket in ask(bodies.stories(parts, size))["aggregations"]["group"]["buckets"]
     }
     firsts = {mention["id"]: mention for mention in mentions_by_id(tuple(found))}
-    return [{"mentions": count, "first": firsts[key]} for key, count in found.items() if key in firsts]
+    events = event_stories(tuple(sorted({mention["event"] for mention in firsts.values() if mention.get("event")})))
+    return [
+        {"mentions": count, "first": firsts[key], "event_stories": events.get(firsts[key].get("event", ""), 1)}
+        for key, count in found.items()
+        if key in firsts
+    ]
+
+
+def event_stories(ids: tuple[str, ...]) -> dict[str, int]:
+    """Event -> how many stories it has."""
+    if not ids:
+        return {}
+    return {
+        bucket["key"]: bucket["stories"]["value"]
+        for bucket in ask(bodies.events(ids))["aggregations"]["group"]["buckets"]
+    }
 
 
 @st.cache_data(ttl=60, max_entries=50, show_spinner=False)
@@ -90,6 +107,16 @@ def preview(text: str) -> Preview:
         return preview(text, log, context.index(), EnrichmentSettings())
     finally:
         log.close()
+
+
+@st.cache_data(ttl=30, max_entries=100, show_spinner=False)
+def _rising(query: str, before: datetime, start: datetime, end: datetime) -> Risen:
+    return rising(context.index(), json.loads(query), before, start, end)
+
+
+def risen(parts: Sequence[Json], start: datetime, end: datetime) -> Risen:
+    """What mentions of [start, end) talk about more than those of the `BEFORE` periods before."""
+    return _rising(json.dumps(list(parts), sort_keys=True), start - BEFORE * (end - start), start, end)
 
 
 @_keep

@@ -9,9 +9,21 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import context, data, parts
+from dashboard import bodies, context, data, parts
 from dashboard.marked import Span, marked
-from dashboard.words import _, by_field, field_names, inert, label, percent, reason, sentiment_names, status_names
+from dashboard.words import (
+    _,
+    by_field,
+    field_names,
+    inert,
+    label,
+    ngettext,
+    number,
+    percent,
+    reason,
+    sentiment_names,
+    status_names,
+)
 from index import BadQuery, Json, highlights, parse_query
 from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, LogError, LogFull, utc_now
 
@@ -38,13 +50,7 @@ def _content(mention_id: str, query: str) -> None:
         with st.container(horizontal=True):
             if url:
                 st.link_button(_("Open where it was published"), url, icon=":material/open_in_new:")
-            if mention.get("story"):
-                st.button(
-                    _("Same story"), icon=":material/content_copy:",
-                    on_click=lambda: st.session_state.update(
-                        {"mentions.story": mention["story"], "mentions.mention": None}
-                    ),
-                )  # fmt: skip
+            _same(mention)
         care, why, facts = st.tabs([_("Take care of it"), _("Why these tags"), _("Details")])
         with care:
             _form(mention)
@@ -60,6 +66,22 @@ def _towards(mention: Json) -> None:
     if len(said) > 1 or any(word != mention["sentiment"] for _brand, _colon, word in said):
         names = [f"{parts.DOTS[word]} {inert(label('towards', f'{brand}:{word}'))}" for brand, _colon, word in said]
         st.markdown(_("Towards each brand") + " · " + " · ".join(names))
+
+
+def _same(mention: Json) -> None:
+    """Ways to the other mentions of its story, and of its event where that has more stories."""
+    event = mention.get("event", "")
+    stories = data.event_stories((event,)).get(event, 1) if event else 1
+    ways = {"story": _("Same story")}
+    if stories > 1:
+        ways["event"] = ngettext("Same event: {count} story", "Same event: {count} stories", stories)
+    for field, words in ways.items():
+        if mention.get(field):
+            chosen = {f"mentions.{other}": mention[field] if other == field else None for other in bodies.GROUPS}
+            st.button(
+                words.format(count=number(stories)), icon=":material/content_copy:" if field == "story" else ":material/hub:",
+                on_click=st.session_state.update, args=({**chosen, "mentions.mention": None},), key=f"same-{field}",
+            )  # fmt: skip
 
 
 def _words(mention: Json, query: str) -> None:

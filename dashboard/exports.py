@@ -49,12 +49,11 @@ async def export(request: Request) -> Response:
     return PlainTextResponse("csv or parquet", 404)
 
 
-def address(form: str, query: str, period: str | None, filters: Mapping[str, Sequence[str]], story: str = "") -> str:
+def address(form: str, query: str, period: str | None, filters: Mapping[str, Sequence[str]]) -> str:
     """Where the page's export is."""
     asked = {
         "q": query,
         "period": period or "",
-        "story": story,
         **{name: list(values) for name, values in filters.items()},
     }
     return f"/export/{form}?{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"

@@ -140,7 +140,7 @@ def field_names() -> dict[str, str]:
         "brand": _("Brand"), "product": _("Product"), "sentiment": _("Sentiment"), "towards": _("Towards"), "topic": _("Topic"),
         "department": _("Department"), "source": _("Source"), "channel": _("Channel"), "site": _("Site"),
         "language": _("Language"), "status": _("Status"), "assignee": _("Assigned to"), "author": _("Author"),
-        "story": _("Story"), "time": _("Time"), "note": _("Note"),
+        "story": _("Story"), "event": _("Event"), "terms": _("Terms"), "time": _("Time"), "note": _("Note"),
     }  # fmt: skip
 
 

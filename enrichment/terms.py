@@ -81,7 +81,7 @@ def stem(folded: str) -> str:
     """Without the last vowel or the s of a plural, which is what Italian and English change most: "volo", "voli" -> "vol"."""
     if len(folded) > 3 and folded[-1] == "s" and folded[-2] != "s":
         folded = folded[:-1]
-    return folded[:-1] if len(folded) > 4 and folded[-1] in "aeio" else folded
+    return folded[:-1] if len(folded) > 3 and folded[-1] in "aeio" else folded
 
 
 def chosen(words: Sequence[str], phrases: Sequence[str]) -> tuple[str, ...]:

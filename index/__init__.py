@@ -10,6 +10,7 @@ from index.fields import FIELDS, field_named, value_typed
 from index.highlight import highlights
 from index.lucene import parse_query
 from index.overlay import BadEdit
+from index.rising import Risen, Rising, rising
 from index.store import (
     BadQuery,
     Conflict,
@@ -39,6 +40,8 @@ __all__ = [
     "Json",
     "Records",
     "Refused",
+    "Risen",
+    "Rising",
     "StoreFull",
     "StoreUnavailable",
     "Stored",
@@ -52,6 +55,7 @@ __all__ = [
     "open_index",
     "open_upkeep",
     "parse_query",
+    "rising",
     "rows",
     "safe_cell",
     "value_typed",

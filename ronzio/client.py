@@ -8,19 +8,20 @@ ronzio.query("brand:acme", since="30d", by=["topic", "sentiment"])
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from index import COLUMNS, MEASURES, BadQuery, Index, Json, counts, parse_query, rows
+from index import COLUMNS, MEASURES, BadQuery, Index, Json, Risen, counts, parse_query, rising, rows
 from ronzio.context import load_settings, opened_index
 from ronzio.period import moment
 from stream import utc_now
 
 TIME_STEPS = {"minute": "1m", "hour": "1h", "day": "1d", "week": "7d"}
 MAX_GROUPS = 10_000
+BEFORE = 4  # periods before, against which terms rise
 
 
 def body(text: str, *, since: str | None = None, until: str | None = None, now: datetime | None = None) -> Json:
@@ -50,6 +51,19 @@ def grouped(index: Index, query: Json, by: Sequence[str]) -> pd.DataFrame:
         frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
         frame = frame.rename(columns={"time": times[0]})
     return frame
+
+
+def rising_terms(
+    index: Index, text: str, *, since: str = "7d", until: str | None = None, size: int = 20, now: datetime | None = None
+) -> Risen:
+    """What the matching mentions of a period talk about more than those of the four periods before. Raises BadQuery,
+    ValueError for a period."""
+    now = now or utc_now()
+    start, end = moment(since, now), moment(until, now) if until else now + timedelta(seconds=1)
+    if start >= end:
+        raise ValueError(f"the period ends ({end:%Y-%m-%d %H:%M}) before it begins ({start:%Y-%m-%d %H:%M})")
+    parts = [parse_query(text)] if text.strip() else []
+    return rising(index, parts, start - BEFORE * (end - start), start, end, size)
 
 
 def mentions(

@@ -75,6 +75,8 @@ def _live(brand: str, period: bodies.Period) -> None:
             _voice(brand, start, end)
         with right, st.container(border=True, height="stretch"):
             _topics(here, start, end)
+        with st.container(border=True):
+            _rising(here, period, start, end)
         left, right = st.columns(2)
         with left, st.container(border=True, height="stretch"):
             _stories(here, start, end)
@@ -176,11 +178,41 @@ def _topics(here: list[Json], start: Any, end: Any) -> None:
     look.show(look.stacked_chart(named, sentiment_names()), "topics")
 
 
+def _rising(here: list[Json], period: bodies.Period, start: Any, end: Any) -> None:
+    """Terms that are new or more frequent than before, with how often and an example."""
+    st.subheader(_("Rising this week") if period.key == "7d" else _("Rising in this period"))
+    risen = data.risen(here, start, end)
+    if not risen.terms:
+        st.caption(
+            _("Nothing is talked about more than before.") if risen.comparable
+            else _("There are too few mentions before this period to compare with.")
+        )  # fmt: skip
+        return
+    rows = [
+        {
+            _("Term"): one.term, _("Now"): one.now, _("Before"): one.before,
+            _("Change"): _("new") if one.times is None else f"× {number(one.times, 1)}",
+            _("For example"): parts.headline(one.example),
+        }
+        for one in risen.terms
+    ]  # fmt: skip
+    parts.table(rows)
+    words = _(
+        "Words and phrases in more of this period's {now} mentions than in the {before} of the four periods before."
+    )
+    st.caption(words.format(now=number(risen.now), before=number(risen.before)))
+
+
 def _stories(here: list[Json], start: Any, end: Any) -> None:
     st.subheader(_("Stories most talked about"))
     rows = data.stories([*here, bodies.within(start, end)])
     for row in rows:
         count = ngettext("{count} mention", "{count} mentions", row["mentions"]).format(count=number(row["mentions"]))
+        if row["event_stories"] > 1:
+            of = ngettext(
+                "part of an event with {count} story", "part of an event with {count} stories", row["event_stories"]
+            )
+            count += " · " + of.format(count=number(row["event_stories"]))
         parts.card(row["first"], count)
     if not rows:
         st.caption(_("None in this period."))

@@ -20,11 +20,11 @@ MORE = ("department", "source", "language", "assignee")
 
 def page() -> None:
     st.title(_("Mentions"))
-    state.restore("mentions", single=("q", "period", "mention", "story"), several=(*FIRST, *MORE))
+    state.restore("mentions", single=("q", "period", "mention", *bodies.GROUPS), several=(*FIRST, *MORE))
     with parts.guarded():
         query, period, filters = _asked()
-        state.remember("mentions", {"q": query, "period": period, **filters, "story": _story(), "mention": _open()})
-        wanted = bodies.chosen({**filters, "story": [_story()] if _story() else []}, query)
+        state.remember("mentions", {"q": query, "period": period, **filters, **_groups(), "mention": _open()})
+        wanted = bodies.chosen({**filters, **_groups()}, query)
         if period:
             wanted.append(bodies.within(*bodies.span(bodies.PERIODS[period], utc_now())))
         _results(wanted, query, period, filters)
@@ -32,8 +32,10 @@ def page() -> None:
             detail.show(_open(), query, closed=_close)
 
 
-def _story() -> str:
-    return st.session_state.get("mentions.story") or ""
+def _groups() -> dict[str, list[str]]:
+    """The story or the event that is looked at, each empty if it is not."""
+    chosen = {field: st.session_state.get(f"mentions.{field}") for field in bodies.GROUPS}
+    return {field: [value] if value else [] for field, value in chosen.items()}
 
 
 def _open() -> str:
@@ -65,10 +67,12 @@ def _asked() -> tuple[str, str | None, dict[str, list[str]]]:
         with st.popover(_("More filters"), icon=":material/tune:"):
             for field in MORE:
                 filters[field] = _filter(field, offered, 260)
-    if _story():
+    if any(_groups().values()):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(":material/filter_alt: " + _("Only the mentions of one story."))
-            st.button(_("Show all"), on_click=lambda: st.session_state.update({"mentions.story": None}))
+            one = _("Only the mentions of one event.") if _groups()["event"] else _("Only the mentions of one story.")
+            st.markdown(f":material/filter_alt: {one}")
+            nothing = {f"mentions.{field}": None for field in bodies.GROUPS}
+            st.button(_("Show all"), on_click=lambda: st.session_state.update(nothing))
     return query or "", period, filters
 
 
@@ -84,7 +88,7 @@ def _filter(field: str, offered: dict[str, list[str]], width: int) -> list[str]:
 
 
 def _results(wanted: list[Json], query: str, period: str | None, filters: dict[str, list[str]]) -> None:
-    asked = mention_id(repr((query, period, filters, _story())))
+    asked = mention_id(repr((query, period, filters, _groups())))
     turned = st.session_state.get(f"mentions.page-{asked}") or 1  # another question begins on its first page
     drawn_at = utc_now()
     found, total = data.newest(wanted, A_PAGE, (turned - 1) * A_PAGE)
@@ -98,8 +102,9 @@ def _results(wanted: list[Json], query: str, period: str | None, filters: dict[s
             )
         )
         with st.container(horizontal=True, width="content"):
-            st.link_button("CSV", address("csv", query, period, filters, _story()), icon=":material/download:")
-            st.link_button("Parquet", address("parquet", query, period, filters, _story()), icon=":material/download:")
+            shown = {**filters, **_groups()}
+            st.link_button("CSV", address("csv", query, period, shown), icon=":material/download:")
+            st.link_button("Parquet", address("parquet", query, period, shown), icon=":material/download:")
     if turned == 1:
         st.fragment(_newer, run_every=5)(wanted, drawn_at)
     for mention in found:
@@ -137,7 +142,7 @@ def _row(mention: Json) -> None:
 
 
 def _nothing(query: str, period: str | None, filters: dict[str, list[str]]) -> None:
-    if not (query or period or any(filters.values()) or _story()):
+    if not (query or period or any([*filters.values(), *_groups().values()])):
         parts.nothing_yet()
         return
     st.info(_("No mention matches this. Take away a filter, or choose a longer period."), icon=":material/search_off:")

@@ -14,6 +14,8 @@ from ronzio.context import load_settings, opened_index, pointed, with_settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from index import Index, Json
+
 FORMATS = ("table", "csv", "json", "parquet")
 
 
@@ -24,12 +26,13 @@ FORMATS = ("table", "csv", "json", "parquet")
 @click.option(
     "--by", "by", multiple=True, help="Count by a field, or by minute, hour, day, week. Twice for two levels."
 )
+@click.option("--rising", is_flag=True, help="Terms that rise: the period [7d] against the four periods before.")
 @click.option("--limit", type=click.IntRange(1), default=None, help="At most this many mentions [table: 20].")
 @click.option("--format", "-f", "form", type=click.Choice(FORMATS), default=None, help="[table; else by --out's name]")
 @click.option("--out", "-o", type=click.Path(path_type=Path), default=None, help="Write to this file.")
 @with_settings
 def query_command(
-    text: str, since: str | None, until: str | None, by: tuple[str, ...], limit: int | None, form: str | None,
+    text: str, since: str | None, until: str | None, by: tuple[str, ...], rising: bool, limit: int | None, form: str | None,
     out: Path | None, config: Path | None, demo: bool, data: Path | None,
 ) -> None:  # fmt: skip
     """Ask the mentions a question in Lucene syntax.
@@ -37,12 +40,15 @@ def query_command(
     \b
     ronzio query 'brand:acme AND sentiment:negative' --since 7d --by topic
     ronzio query '"servizio clienti" AND lingua:it' --since 30d -o mentions.csv
+    ronzio query brand:acme --rising
     """
     import pandas as pd
 
     from index import COLUMNS, BadQuery, rows
     from ronzio import client
 
+    if rising and by:
+        raise click.UsageError("--rising and --by answer different questions: choose one")
     form = form or _form_of(out)
     if form == "parquet" and out is None:
         raise click.UsageError("parquet needs a file: add --out FILE")
@@ -54,6 +60,9 @@ def query_command(
             raise click.ClickException(pointed(text, str(error), error.column)) from None
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--since/--until") from None
+        if rising:
+            _write(_rising(index, text, since, until, limit), form, out)
+            return
         if by:
             frame = client.grouped(index, wanted, by)
         else:
@@ -64,6 +73,28 @@ def query_command(
         _write(frame, form, out)
         if form == "table" and not by:
             click.echo(f"{len(frame)} of {index.count(wanted)} mentions", err=True)
+
+
+def _rising(index: Index, text: str, since: str | None, until: str | None, limit: int | None) -> pd.DataFrame:
+    """The rising terms: term, now, before, times (empty where new), and an example's first words."""
+    import pandas as pd
+
+    from ronzio import client
+
+    try:
+        found = client.rising_terms(index, text, since=since or "7d", until=until, size=limit or 20)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since/--until") from None
+    rows = [(one.term, one.now, one.before, one.times, _beginning(one.example)) for one in found.terms]
+    words = f"{found.now} mentions in the period, {found.before} in the {client.BEFORE} periods before"
+    if not rows:
+        words += ": nothing rises" if found.comparable else ": too few to compare"
+    click.echo(words, err=True)
+    return pd.DataFrame(rows, columns=["term", "now", "before", "times", "words"])
+
+
+def _beginning(mention: Json) -> str:
+    return " ".join(f"{mention.get('title', '')} {mention.get('text', '')}".split())[:160]
 
 
 def _form_of(out: Path | None) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 import streamlit
-from pages_harness import BRANDS, fill
+from msgspec.structs import replace
+from pages_harness import BRANDS, fill, mention
 from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, context
-from index import BadQuery, Index, IndexFailure
-from stream import RAW, Item, Record, mention_id, open_log, utc_now
+from index import BadQuery, Index, IndexFailure, open_index, open_upkeep
+from stream import RAW, Item, Mention, Record, mention_id, open_log, utc_now
 
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
 VIEWS = ("live", "mentions", "alerts", "sources", "analyse", "expressions")
@@ -124,6 +126,40 @@ def test_a_mention_tells_what_it_says_of_each_brand() -> None:
     told = words(opened("mentions", mention=mention_id("https://forum.example.org/t/1001")))
     assert "Verso ciascuna marca" in told and "Bruma&#58; Solo nominata" in told
     assert "Verso ciascuna" not in words(opened("mentions", mention=mention_id("https://forum.example.org/t/1")))
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Iterator[list[Mention]]:
+    """Forty mentions about prices in the hours before; in the last one ten about shocks, of an event of two stories."""
+    now = utc_now()
+    before = [mention(number, now - timedelta(minutes=65 + 4 * number), terms=("prezzo",)) for number in range(40)]
+    new = [
+        mention(100 + number, now - timedelta(minutes=1 + number), terms=("scossa elettrica",)) for number in range(10)
+    ]
+    first, second = new[0].id, new[5].id
+    made = [replace(one, story=first if place < 5 else second, event=first) for place, one in enumerate(new)]
+    with closing(open_index(tmp_path / "index")) as index:
+        index.write([*before, *made])
+        open_upkeep(tmp_path / "index").run(lambda: index.fresh()["searchable"] == 50)
+    for _ in installed(tmp_path):
+        yield made
+
+
+def test_live_tells_what_rises_with_an_example(events: list[Mention]) -> None:
+    page = opened("live", brand="aurora", period="1h")
+    assert "In crescita in questo periodo" in words(page)
+    [table] = [one.value for one in page.dataframe if "Termine" in one.value.columns]
+    assert table[["Termine", "Ora", "Prima", "Variazione"]].values.tolist() == [["scossa elettrica", 10, 0, "nuovo"]]
+    assert table["Per esempio"][0] == events[0].text
+    assert "troppo poche menzioni" in words(opened("live", brand="aurora", period="7d"))
+
+
+def test_events_are_told_and_opened(events: list[Mention]) -> None:
+    assert "parte di un evento con 2 storie" in words(opened("live", brand="aurora", period="1h"))
+    page = opened("mentions", mention=events[7].id)
+    [way] = [one for one in page.button if one.label == "Stesso evento: 2 storie"]
+    assert "**10** menzioni" in words(way.click().run())
+    assert "**5** menzioni" in words(opened("mentions", story=events[7].story))
 
 
 @pytest.mark.usefixtures("pages")

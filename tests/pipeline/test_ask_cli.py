@@ -130,6 +130,12 @@ def test_query_prints_a_table_with_what_it_left_out(config: Path) -> None:
     assert "2 of 11 mentions" in result.stderr
 
 
+def test_query_tells_what_rises_or_why_nothing_can_be_told(config: Path) -> None:
+    result = run(config, "query", "brand:aurora", "--rising", "-f", "csv")
+    assert result.stdout.strip() == "term,now,before,times,words"
+    assert "10 mentions in the period, 1 in the 4 periods before: too few to compare" in result.stderr
+
+
 def test_query_writes_files(config: Path, tmp_path: Path) -> None:
     run(config, "query", "brand:aurora", "-o", str(tmp_path / "a.parquet"))
     assert pq.read_table(tmp_path / "a.parquet").num_rows == 11
@@ -147,6 +153,8 @@ def test_query_writes_files(config: Path, tmp_path: Path) -> None:
         (("query", "x", "--by", "text"), 'cannot group by "text"'),
         (("query", "x", "--since", "soon"), "soon"),
         (("query", "x", "-f", "parquet"), "--out"),
+        (("query", "x", "--rising", "--by", "day"), "choose one"),
+        (("query", "x", "--rising", "--since", "1d", "--until", "3d"), "before it begins"),
         (("query", "x", "--by", "day", "--by", "hour"), "only one of"),
         (("dead", "show", "raw/9/9"), 'no dead letter "raw/9/9"'),
         (("dead", "replay"), "--all"),
