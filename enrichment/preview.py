@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from enrichment.decoding import Unreadable, decode
 from enrichment.expressions import Document, Expressions, Facts
@@ -24,6 +24,7 @@ from stream import expressions as ex
 MOST: Final = 10_000  # things that are looked at
 SHOWN: Final = 10
 _AT_ONCE: Final = 1000
+_Held = tuple[Item, Document, Any]  # what an expression holds for, and what was found in it
 
 
 class Example(NamedTuple):
@@ -80,7 +81,7 @@ def preview(
     expressions = Expressions([ex.parse(text)])
     language = _languages(settings.languages) if "language" in expressions.fields else None
     items = _newest(log, most)
-    held = []
+    held: list[_Held] = []
     for item in items:
         document = _document(item, language)
         matched, found = expressions.match(document)
@@ -91,12 +92,20 @@ def preview(
     held.sort(key=lambda one: one[0].published_at, reverse=True)
     stored = _stored(index, [item.id for item, _, _ in held])
     examples = []
-    for item, document, found in held[:shown]:
+    for item, document, found in _different(held)[:shown]:
         hits = [(hit.start, hit.end, expressions.typed(hit.term)) for hit in expressions.hits(0, document, found)]
         examples.append(_example(item, document, hits, item.id in stored))
     since = min((item.fetched_at for item in items), default=None)
     kept = [bool(expressions.match(_mention(mention))[0]) for mention in index.recent(most)]
     return Preview(len(items), len(held), len(stored), since, len(kept), sum(kept), tuple(examples))
+
+
+def _different(held: Sequence[_Held]) -> list[_Held]:
+    """One of each wording: forty copies of one text are one example."""
+    found: dict[str, _Held] = {}
+    for one in held:
+        found.setdefault(" ".join(one[1].joined.lower().split()), one)
+    return list(found.values())
 
 
 def _newest(log: Log, most: int) -> list[Item]:

@@ -22,7 +22,6 @@ _SMALL: Final = 12  # terms of a second cover: more are not worth the look-up
 _DFA: Final = 400_000  # letters of all needles up to which the faster automaton fits into memory
 
 Holds = Callable[[Any, Document], bool]
-_Numbers = tuple[int, ...]  # expressions that are the same
 
 
 class Hit(NamedTuple):
@@ -40,8 +39,8 @@ class _Filed:
 
     def __init__(self) -> None:
         self.decided: list[int] = []
-        self.asked: list[tuple[_Numbers, Holds]] = []
-        self.second: dict[int, list[tuple[_Numbers, Holds]]] = {}
+        self.asked: list[tuple[int, Holds]] = []
+        self.second: dict[int, list[tuple[int, Holds]]] = {}
 
 
 class _Automaton:
@@ -118,7 +117,10 @@ class Expressions:
         for number, tree in enumerate(self._trees):
             compiled.setdefault(source(tree, self._terms.weight), []).append(number)
         for text, numbers in compiled.items():
-            self._file(text, tuple(numbers), nodes[numbers[0]])
+            self._file(text, numbers[0], nodes[numbers[0]])
+        self._same = {
+            numbers[0]: numbers for numbers in compiled.values() if len(numbers) > 1
+        }  # those that say the same
         numbered = list(enumerate(self._terms.all))
         needles = [(number, term) for number, term in numbered if isinstance(term, Needle)]
         self._first = _Automaton((number, term) for number, term in needles if number in self._filed)
@@ -128,8 +130,8 @@ class Expressions:
         self._other_facts = _Facts((number, term) for number, term in facts if number not in self._filed)
         self.fields = frozenset(term.field for _number, term in numbered if isinstance(term, Fact))
 
-    def _file(self, text: str, numbers: _Numbers, node: ex.Node) -> None:
-        tree = self._trees[numbers[0]]
+    def _file(self, text: str, number: int, node: ex.Node) -> None:
+        tree = self._trees[number]
         found = covers(tree, self._terms.weight)
         if not found:
             raise _everywhere(node)
@@ -138,12 +140,12 @@ class Expressions:
         for term in found[0].terms:
             filed = self._filed.setdefault(term, _Filed())
             if isinstance(tree, int) or _only_alternatives(tree):
-                filed.decided.extend(numbers)
+                filed.decided.append(number)
             elif second is None:
-                filed.asked.append((numbers, holds))
+                filed.asked.append((number, holds))
             else:
                 for other in second:
-                    filed.second.setdefault(other, []).append((numbers, holds))
+                    filed.second.setdefault(other, []).append((number, holds))
 
     def match(self, document: Document) -> tuple[set[int], Found]:
         """The numbers of the expressions that hold, and what was found, for `hits`."""
@@ -160,14 +162,16 @@ class Expressions:
         for filed in there:
             if filed.decided:
                 matched.update(filed.decided)
-            for numbers, holds in filed.asked:
+            for number, holds in filed.asked:
                 if holds(found, document):
-                    matched.update(numbers)
+                    matched.add(number)
             if filed.second:
                 for term in keys & filed.second.keys():
-                    for numbers, holds in filed.second[term]:
+                    for number, holds in filed.second[term]:
                         if holds(found, document):
-                            matched.update(numbers)
+                            matched.add(number)
+        for number in matched & self._same.keys():
+            matched.update(self._same[number])
         return matched, found
 
     def hits(self, number: int, document: Document, found: Found) -> list[Hit]:

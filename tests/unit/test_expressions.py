@@ -99,6 +99,12 @@ def test_the_spans_that_made_it_hold(expression: str, marked: list[str]) -> None
     assert [document.joined[hit.start : hit.end] for hit in hits if hit.start < hit.end] == marked
 
 
+def test_expressions_that_say_the_same_hold_together() -> None:
+    nodes = [parse(one) for one in ("aurora", "AURORA", "tim rete", "(tim AND rete)", "tim OR rete", "rete")]
+    for text, numbers in (("Aurora", {0, 1}), ("rete TIM", {2, 3, 4, 5}), ("tim", {4})):
+        assert Expressions(nodes).match(Document("", text))[0] == numbers
+
+
 REFUSED = {
     "NOT acme": (1, "NOT only takes away"),
     "acme OR -rete": (9, "NOT only takes away"),
