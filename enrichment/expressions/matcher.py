@@ -111,16 +111,14 @@ class Expressions:
         where nothing at all is found, such as NOT alone."""
         self._terms = Terms()
         self._trees = [grow(node, self._terms) for node in nodes]
-        self._terms.weigh(number for tree in set(self._trees) for number in set(numbers_of(tree)))
+        self._terms.weigh(number for tree in self._trees for number in set(numbers_of(tree)))
         self._filed: dict[int, _Filed] = {}
         compiled: dict[str, list[int]] = {}
         for number, tree in enumerate(self._trees):
             compiled.setdefault(source(tree, self._terms.weight), []).append(number)
         for text, numbers in compiled.items():
             self._file(text, numbers[0], nodes[numbers[0]])
-        self._same = {
-            numbers[0]: numbers for numbers in compiled.values() if len(numbers) > 1
-        }  # those that say the same
+        self._same = {numbers[0]: numbers for numbers in compiled.values() if len(numbers) > 1}
         numbered = list(enumerate(self._terms.all))
         needles = [(number, term) for number, term in numbered if isinstance(term, Needle)]
         self._first = _Automaton((number, term) for number, term in needles if number in self._filed)

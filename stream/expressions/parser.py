@@ -14,7 +14,7 @@ from typing import Final
 from stream.expressions.lexer import Token, tokens
 from stream.expressions.nodes import And, Everything, Exists, ExpressionError, Like, Near, Node, Not, Or, Span, Term
 
-DEEPEST: Final = 100  # parentheses and NOTs within each other
+DEEPEST: Final = 50  # parentheses and NOTs within each other; compiled, a level becomes two of 200 that Python reads
 _END: Final = r'("(?:[^"\\]|\\.)*"|[^\s"]+)'
 _RANGE: Final = re.compile(rf"\s*{_END}\s+TO\s+{_END}\s*")
 _VALUES: Final = ("word", "quoted", "address")

@@ -180,6 +180,14 @@ def test_no_disagreement_with_the_plain_way(seed: int) -> None:
     assert true > decisions / 50
 
 
+def test_as_deep_as_can_be_typed_can_be_compiled() -> None:
+    deep = "acme"
+    for level in range(49):
+        deep = f"(w{level} {deep} OR v{level} -u{level})"
+    matched, _found = Expressions([parse(deep)]).match(Document("", "v48 " + " ".join(f"w{n} u{n}" for n in range(48))))
+    assert matched == {0}
+
+
 def test_a_long_text_full_of_hits_takes_no_quadratic_time() -> None:
     text = "rete guasta " * 40_000
     matched, _found = Expressions([parse("rete NEAR/50 guasta NEAR/3 fibra"), parse("guasta NEAR/2 rete")]).match(

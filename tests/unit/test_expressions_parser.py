@@ -81,7 +81,7 @@ PROBLEMS = {
     "acme [x]": (6, '"[" cannot stand here'),
     "acme }": (6, '"}" cannot stand here'),
     "()": (2, '")" cannot stand here'),
-    "NOT " * 200 + "a": (401, "too deeply"),
+    "NOT " * 200 + "a": (201, "too deeply"),
 }
 
 

@@ -144,7 +144,7 @@ PROBLEMS = {
     "brand:(product:x)": (8, "inside the parentheses"),
     "a~7": (1, "1 or 2"),
     "a~..": (2, "cannot be read"),
-    "(" * 3000 + "a" + ")" * 3000: (101, "too deeply"),
+    "(" * 3000 + "a" + ")" * 3000: (51, "too deeply"),
     "rete and fibra": (6, "write AND in capitals"),
     "a NEAR b": (3, "NEAR/5"),
     "a NEAR/900 b": (3, "50 at most"),
