@@ -147,7 +147,12 @@ class Bulk(NamedTuple):
 
     documents: int
     took: float
-    spent: float
+    elastic: float
+    sender: float
+
+    @property
+    def spent(self) -> float:
+        return self.elastic + self.sender
 
 
 def bulk(prefix: str) -> Bulk:
@@ -167,7 +172,7 @@ def bulk(prefix: str) -> Bulk:
             assert all(outcome.done for outcome in client.bulk(batch))
         client.call("POST", f"/{name}/_refresh")
         took, own = time.perf_counter() - begin, time.process_time() - own
-    return Bulk(sum(map(len, batches)), took, own + memory.busy().get("Elasticsearch", 0.0))
+    return Bulk(sum(map(len, batches)), took, memory.busy().get("Elasticsearch", 0.0), own)
 
 
 @contextmanager
@@ -204,6 +209,7 @@ def main(count: int = 20_000, *workers: int) -> None:
         rate, floor = bare.documents / took, bare.documents / bare.took
         a_mention = 1e6 / bare.documents
         total = sum(memory.spent.values())
+        elastic = memory.spent.get("Elasticsearch", 0.0)
         ours = sum(used for name, used in memory.spent.items() if name not in ("Kafka", "Elasticsearch"))
         print(f"{count:,} records, {bare.documents:,} mentions, {number} worker(s) on {os.cpu_count()} cores")
         print(f"  appending          {count / put:9,.0f} records a second")
@@ -213,7 +219,8 @@ def main(count: int = 20_000, *workers: int) -> None:
         print(
             f"  Elasticsearch bulk {floor:9,.0f} mentions a second, one process, {bare.spent * a_mention:.0f} us each"
         )
-        print(f"  ratio              {rate / floor:9.2f} of rates, {bare.spent / total:.2f} of processor time")
+        print(f"  ratio              {rate / floor:9.2f} of rates, {bare.spent / total:.2f} of processor time", end="")
+        print(f", {bare.elastic / elastic:.2f} of Elasticsearch's" if elastic else "")
         for process, peaks in memory.peaks.items():
             quarters = " / ".join(f"{peak:.0f}" for peak in peaks)
             print(f"  {process:<18} {quarters} MB by quarter, {memory.spent[process] * a_mention:.0f} us a mention")

@@ -27,6 +27,7 @@ STORIES_GROUP: Final = "stories"
 POLL: Final = 0.5  # seconds; how soon `stop` is seen
 AT_ONCE: Final = 200  # records, of up to some hundred mentions each
 LOOK_BACK: Final = 2000  # records read at once on the way back
+COMPANY: Final = 0.2  # seconds waited for more after a poll: each costs as much as telling some hundred mentions
 RETRY: Final = 5.0  # seconds between two tries while a service is away
 
 _decode = msgspec.json.Decoder(Signatures).decode
@@ -37,7 +38,8 @@ def run_stories(log: Log, index: Index, settings: EnrichmentSettings, stop: Call
     teller = _Teller(log, index, settings.story_window)
     with log.consumer(STORIES_GROUP, (SIGNATURES,)) as consumer:
         while not stop():
-            for batch in consumer.poll(AT_ONCE, POLL):
+            batches = consumer.poll(AT_ONCE, POLL)
+            for batch in batches:
                 metrics.RECEIVED.labels(batch.topic).inc(len(batch.records))
                 while not stop():
                     try:
@@ -57,6 +59,8 @@ def run_stories(log: Log, index: Index, settings: EnrichmentSettings, stop: Call
                         extra = {"action": "waiting"}
                         logger.error("%s; nothing is lost; trying again every %.0f s", error, RETRY, extra=extra)
                         _sleep(RETRY, stop)
+            if batches and not stop():
+                time.sleep(COMPANY)
 
 
 class _Teller:
