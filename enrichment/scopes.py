@@ -15,6 +15,8 @@ from enrichment.fold import fold
 from enrichment.sentiment import LONG, MASK, sentences
 from enrichment.tokens import EDGES
 
+TOGETHER: Final = 6  # brands that a clause can speak of together; one with more is a list
+NEAR: Final = 8  # words around a name that speak of it: in a list, and before it in a comparison
 NAME: Final = re.compile(f"{MASK}([0-9]+)")
 
 
@@ -107,12 +109,22 @@ def about(tokens: Sequence[str]) -> list[str]:
 
 def _attached(clauses: Sequence[_Clause], brands: Sequence[int]) -> Iterator[tuple[tuple[int, ...], _Clause]]:
     """Each clause with the brands it speaks of: those it names, else those named before it, else those named first."""
-    first = next((clause.names for clause in clauses if clause.names), [])
-    current = tuple(dict.fromkeys(brand for _, brand in first)) or tuple(brands)
+    known = frozenset(brands)
+
+    def named(clause: _Clause) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(brand for _, brand in clause.names if brand in known))
+
+    current = next((names for names in map(named, clauses) if names), tuple(brands))
     for clause in clauses:
-        if clause.names:
-            current = tuple(dict.fromkeys(brand for _, brand in clause.names))
-        yield tuple(brand for brand in current if brand in brands), clause
+        current = named(clause) or current
+        if len(current) <= TOGETHER:
+            yield current, clause
+        else:  # a list of names says little of each, and all of it for each of a thousand would never end
+            for place, brand in clause.names:
+                if brand not in known:
+                    continue
+                around = slice(max(0, place - NEAR), place + NEAR + 1)
+                yield (brand,), clause._replace(tokens=clause.tokens[around])
 
 
 def _clauses(tokens: Sequence[str]) -> Iterator[_Clause]:
@@ -135,7 +147,7 @@ def _parted(tokens: Sequence[str], words: list[str]) -> Iterator[_Clause]:
     whole = _clause(tokens, words)
     start = 0
     for (place, brand), (after, other) in zip(whole.names, whole.names[1:], strict=False):
-        if brand == other or _verdict(words[start:place], words[place + 1 : after]) is not None:
+        if brand == other or _verdict(words[max(start, place - NEAR) : place], words[place + 1 : after]) is not None:
             continue
         cut = _cut(tokens, words, place, after)
         if cut > start:
@@ -181,7 +193,7 @@ def _compared(clause: _Clause) -> dict[int, tuple[int, int]]:
     for (place, one), (after, other) in zip(clause.names, clause.names[1:], strict=False):
         if one == other:
             continue
-        before, between = clause.words[:place], clause.words[place + 1 : after]
+        before, between = clause.words[max(0, place - NEAR) : place], clause.words[place + 1 : after]
         verdict = _verdict(before, between)
         if verdict is not None:
             return {one: (verdict, -1), other: (-verdict, -1)} if verdict else {other: (0, one)}
@@ -192,6 +204,8 @@ def _compared(clause: _Clause) -> dict[int, tuple[int, int]]:
 
 def _verdict(before: Sequence[str], between: Sequence[str]) -> int | None:
     """1: the first is preferred, -1: the second; 0: the second is held against the first; None: no comparison."""
+    if not between:
+        return None
     negated = -1 if any(word in _NOT for word in [*before[-3:], *between]) else 1
     if any(word in _BETTER for word in between):
         return negated

@@ -91,6 +91,15 @@ def test_the_clauses_of_a_brand() -> None:
     assert found[1].tokens == f"Invece {B}, che bella sorpresa".split()
 
 
+def test_a_megabyte_of_names_comes_to_an_end() -> None:
+    """Neither the brands of a list nor the words of a sentence without an end are multiplied with each other."""
+    names = [f"{MASK}{number}" for number in range(500)]
+    listed = scopes(names * 100, range(500))
+    assert len(listed) == 500 and sum(len(scope.tokens) for scope in listed.values()) < 20 * len(names) * 100
+    endless = scopes([A, "meglio", "di", B, "e"] * 20_000, (0, 1))
+    assert endless[0].lean == 1
+
+
 @given(
     st.lists(st.sampled_from([A, B, f"{A},", f"{B}.", "ma", "meglio", "di", ">", "and", "", ".", ",", "x", "as", "da"]))
 )
