@@ -240,6 +240,7 @@ def _facts(mention: Json) -> None:
         (_("Author"), mention.get("author", "")),
         (_("Language"), label("language", mention["language"])),
         (_("Score"), f"{mention['score']:+.2f}"),
+        (_("Sentiment judged by"), mention.get("judged_by", "")),
         (_("Reach"), str(mention.get("reach") or "")),
         (_("Address"), mention.get("url", "")),
         (_("Identifier"), mention["id"]),

@@ -107,7 +107,8 @@ _BADGES = {"brand": "blue", "product": "blue", "topic": "orange", "status": "gra
 
 def tags(mention: Json) -> str:
     """The mention's tags as small coloured labels, safe as Markdown."""
-    found = []
+    unclear = inert(_("Sentiment unclear"))
+    found = [f":gray-badge[{unclear}]"] if mention.get("unsure") else []
     for field, colour in _BADGES.items():
         values = mention.get(field) or []
         for value in [values] if isinstance(values, str) else values:

@@ -113,7 +113,14 @@ def fill(data_dir: Path, count: int = 60, *, booked: bool = False) -> list[Menti
         mention(0, now - timedelta(seconds=5), title=HOSTILE, text=HOSTILE, author=HOSTILE, url="javascript:alert(1)")
     )
     made += [
-        mention(1000 + number, now - timedelta(minutes=number), brand=("bruma",), product=(), towards=("bruma:none",))
+        mention(
+            1000 + number,
+            now - timedelta(minutes=number),
+            brand=("bruma",),
+            product=(),
+            towards=("bruma:none",),
+            unsure=number % 3 == 2,
+        )
         for number in range(20)
     ]
     index = open_index(data_dir / "index")

@@ -163,6 +163,12 @@ def test_events_are_told_and_opened(events: list[Mention]) -> None:
 
 
 @pytest.mark.usefixtures("pages")
+def test_a_sentiment_that_could_not_be_told_says_so() -> None:
+    assert "Sentiment incerto" in words(opened("mentions", brand="bruma"))
+    assert "Sentiment incerto" not in words(opened("mentions", brand="aurora"))
+
+
+@pytest.mark.usefixtures("pages")
 def test_a_query_that_cannot_be_answered_is_explained() -> None:
     page = opened("mentions", q="brand:(aurora")
     assert "lettera" in page.error[0].value
