@@ -24,6 +24,7 @@ class Context(NamedTuple):
     index_place: Path | ElasticSettings
     brands: tuple[Brand, ...]
     settings: DashboardSettings
+    languages: tuple[str, ...]  # that the tagging tells apart; () = its default
 
 
 _current: Context | None = None
@@ -40,11 +41,13 @@ def install(
     *,
     log: Path | KafkaSettings | None = None,
     index: Path | ElasticSettings | None = None,
+    languages: tuple[str, ...] = (),
 ) -> None:
     """Called once, before serving; again only by tests. Without `log` or `index` they lie in `data_dir`."""
     global _current
     close()
-    _current = Context(data_dir, log or data_dir / "log", index or data_dir / "index", tuple(brands), settings)
+    places = log or data_dir / "log", index or data_dir / "index"
+    _current = Context(data_dir, *places, tuple(brands), settings, languages)
 
 
 def current() -> Context:

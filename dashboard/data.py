@@ -102,9 +102,11 @@ def preview(text: str) -> Preview:
     """What an expression would have found. Raises ExpressionError, LogUnavailable."""
     from enrichment import EnrichmentSettings, preview  # takes a second to load: only for the page that asks
 
+    languages = context.current().languages
     log = context.log()
     try:
-        return preview(text, log, context.index(), EnrichmentSettings())
+        settings = EnrichmentSettings(languages=languages) if languages else EnrichmentSettings()
+        return preview(text, log, context.index(), settings)
     finally:
         log.close()
 

@@ -71,9 +71,10 @@ def serve(
     *,
     log: Path | KafkaSettings | None = None,
     index: Path | ElasticSettings | None = None,
+    languages: tuple[str, ...] = (),
 ) -> None:
     """Serves until `stop()` is true. Raises SystemExit where the port is taken."""
-    context.install(data_dir, brands, settings, log=log, index=index)
+    context.install(data_dir, brands, settings, log=log, index=index, languages=languages)
     server = uvicorn.Server(
         uvicorn.Config(
             application(settings), host=settings.host, port=settings.port, log_level="warning", lifespan="on",

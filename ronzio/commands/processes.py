@@ -122,8 +122,9 @@ def _serve(settings: RonzioSettings, stop: Stop) -> None:
 
     _let_in(settings)
     serve(
-        settings.data_dir, settings.brands, settings.dashboard, stop, log=settings.log_place, index=settings.index_place
-    )
+        settings.data_dir, settings.brands, settings.dashboard, stop, log=settings.log_place, index=settings.index_place,
+        languages=settings.enrichment.languages,
+    )  # fmt: skip
 
 
 def _let_in(settings: RonzioSettings) -> None:

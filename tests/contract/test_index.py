@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from index_backends import BACKENDS, START, Stores, at, edit, erase, erase_author, found, ids, mention, opened, settled
 
-from index import BadEdit, Index, Tally
+from index import BadEdit, Index, Tally, erased_among
 from stream import Edit, Fenced, Mention, Position
 
 ALL = {"match_all": {}}
@@ -258,6 +258,17 @@ def test_an_erased_mention_goes_and_never_comes_back(index: Index) -> None:
 def test_erasing_what_is_not_there_yet_refuses_it(index: Index) -> None:
     index.edit([erase(1)])
     assert index.write([mention(1)]).outcomes == ["erased"]
+
+
+def test_what_was_erased_is_known_by_id_and_by_author(index: Index) -> None:
+    authors = {mention(number).id: "Anna" if number == 4 else "Maria Rossi" for number in range(6)}
+    assert erased_among(index, authors) == set()
+    index.write([mention(1), mention(2)])
+    index.edit([erase(1), erase(3)])
+    assert erased_among(index, authors) == set(ids([1, 3]))
+    index.edit([erase_author("MARIA rossi")])
+    assert erased_among(index, authors) == set(ids([0, 1, 2, 3, 5])), "also what was never stored"
+    assert erased_among(index, {}) == set()
 
 
 def test_an_erased_author_goes_everywhere_and_never_comes_back(index: Index) -> None:
