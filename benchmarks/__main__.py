@@ -1,6 +1,7 @@
 """`python -m benchmarks` (`make bench`): every benchmark at its small size, one after another.
 
-Those that measure on the development data say so and are left out where it is absent. README.md has the full runs.
+Those that measure on the development data, or on Kafka and Elasticsearch, say so and are left out where these are absent.
+README.md has the full runs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ SMALL = {  # name -> arguments, and the folder of the data it needs
     "volume": ((), "volume"),
     "language": (("--tweets", "2000"), "airline"),
     "startup": (("5",), ""),
+    "scaled": (("20000",), "airline"),
+    "kafka": (("30000", "3"), ""),
+    "migrate": (("5000",), ""),
 }
+SERVICES = ("scaled", "kafka", "migrate")  # need what `infra/services.py run` brings up
+ADDRESSES = ("RONZIO_TEST_KAFKA", "RONZIO_TEST_ELASTICSEARCH")
 
 
 def main() -> None:
@@ -30,6 +36,9 @@ def main() -> None:
         print(f"\n== {name}", flush=True)
         if needs and not (DATA / needs).is_dir():
             print(f"left out: needs {DATA / needs} (set RONZIO_DATA)")
+            continue
+        if name in SERVICES and not all(map(os.environ.get, ADDRESSES)):
+            print("left out: needs the services: python3 infra/services.py run -- make bench")
             continue
         if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments]).returncode:
             failed.append(name)

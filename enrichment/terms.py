@@ -51,7 +51,7 @@ def stopwords() -> frozenset[str]:
 
 def content(form: str) -> Content:
     """What a token says, given in small letters without the punctuation around it."""
-    if form.isascii() and form.isalpha():  # nearly all
+    if form.isascii() and form.isalnum():  # nearly all
         word = folded = form
     else:
         word = _OUTSIDE.sub("", _bare(form[: 2 * LONGEST]))

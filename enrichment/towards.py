@@ -84,6 +84,10 @@ NUMBERS: Final = ("positive", "negative", "turned", "strength", "confidence", "l
 FEATURES: Final = (*WORDS, *SHAPES, *NUMBERS)
 _PLACES: Final = np.arange(len(WORDS) + len(SHAPES))
 _BITS: Final = {name: 1 << place for place, name in enumerate((*WORDS, *SHAPES))}
+_OF_WORD: Final = {
+    word: sum(_BITS[name] for name, words in WORDS.items() if word in words)
+    for word in frozenset().union(*WORDS.values())
+}
 
 
 class _Cues(dict[str, int]):
@@ -102,12 +106,12 @@ class _Cues(dict[str, int]):
             return _BITS[kind] | _ending(token)
         if token.startswith(("http", "www.", "{link")):
             return _BITS["address"]
-        if token in _SMILEYS or any("\u2600" <= letter <= "\u27bf" or letter >= "\U0001f300" for letter in token):
+        if token in _SMILEYS or (not token.isascii() and any(map(_pictured, token))):
             return _BITS["smiley"]
         word = token.strip(EDGES).lower().replace("’", "'")
         if word in ("rt", "via"):
             return _BITS["repost"]
-        return _ending(token) | sum(_BITS[name] for name, words in WORDS.items() if word in words)
+        return _ending(token) | _OF_WORD.get(word, 0)
 
 
 class _Sums(dict[int, float]):
@@ -122,6 +126,10 @@ class _Sums(dict[int, float]):
         if len(self) < 300_000:
             self[bits] = total
         return total
+
+
+def _pictured(letter: str) -> bool:
+    return "\u2600" <= letter <= "\u27bf" or letter >= "\U0001f300"
 
 
 def _ending(token: str) -> int:
