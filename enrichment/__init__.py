@@ -4,6 +4,7 @@ from enrichment.ambiguous import Ambiguous, ambiguous_names, rule_for, unruled
 from enrichment.engines import EngineError, second_engine, sentiment_engine
 from enrichment.expressions import Document, Expressions, Facts
 from enrichment.expressions import check as check_expression
+from enrichment.history import Told, bring_in, outstanding, retag
 from enrichment.models import Models, NoSuchModel, Tagging, TaughtTopic
 from enrichment.preview import Example, Preview, preview
 from enrichment.second_opinion import run_second_opinion
@@ -43,14 +44,18 @@ __all__ = [
     "Stories",
     "Tagging",
     "TaughtTopic",
+    "Told",
     "TooFewExamples",
     "TooManyDead",
     "TopicRule",
     "TopicsError",
     "ambiguous_names",
+    "bring_in",
     "check_expression",
     "load_topics",
+    "outstanding",
     "preview",
+    "retag",
     "rule_for",
     "run_second_opinion",
     "run_stories",

@@ -84,7 +84,7 @@ class Switchboard:
 
     def __init__(self, records: Records) -> None:
         self._models = Models(records)
-        self._state = 0
+        self._state = -1  # so that the first look tells
         self._looked = -LOOK
 
     def changed(self) -> Sequence[TaughtTopic] | None:

@@ -35,6 +35,7 @@ from stream import (
     Position,
     Record,
     Signatures,
+    TaggingEngine,
     metrics,
     utc_now,
 )
@@ -113,12 +114,22 @@ class _Worker:
         """Takes up what a user has switched on or off since. A store that is away for now is no reason to stop."""
         try:
             topics = self._switchboard.changed()
+            if topics is None:
+                return
+            self._enricher.adopt(topics)
+            self._say_engine()
         except StoreUnavailable:
             return
-        if topics is not None:
-            self._enricher.adopt(topics)
-            extra = {"action": "models-adopted", "engine": self._enricher.engine}
-            logger.info("now tagging as %s", self._enricher.engine, extra=extra)
+        extra = {"action": "models-adopted", "engine": self._enricher.engine}
+        logger.info("now tagging as %s", self._enricher.engine, extra=extra)
+
+    def _say_engine(self) -> None:
+        """For whoever shows figures: what was tagged by another version than this is to be tagged anew."""
+        enricher, kind, id = self._enricher, TaggingEngine.KIND, TaggingEngine.ID
+        known = self._index.records.get(kind, id)
+        now = TaggingEngine(engine=enricher.engine, judged_by=enricher.sentiment.version, at=utc_now())
+        if known is None or msgspec.json.decode(known.body, type=TaggingEngine).engine != now.engine:
+            self._index.records.put(kind, id, msgspec.json.encode(now))
 
     def resume(self, position: Position) -> int | None:
         """Takes a partition over. The log's offset follows when the signatures of a batch are told, so between it and the

@@ -6,7 +6,6 @@ out is always something the view can take: aware dates between 1970 and 2200, fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -57,12 +56,9 @@ def normal(mention: Mention) -> Mention:
     return msgspec.structs.replace(mention, **changes) if changes else mention
 
 
-def grouped(stories: Mapping[str, str], events: Mapping[str, str] | None) -> dict[str, dict[str, str]]:
-    """Mention id -> the fields to set, of what `Index.assign` is told."""
-    fields: dict[str, dict[str, str]] = {id: {"story": story} for id, story in stories.items()}
-    for id, event in (events or {}).items():
-        fields.setdefault(id, {})["event"] = event
-    return fields
+def kept(mention: Mention, before: Mention) -> Mention:
+    """A mention tagged anew, with what is not the tagging's to say: the story and event it was told to belong to."""
+    return msgspec.structs.replace(mention, story=before.story, event=before.event)
 
 
 def _sane(moment: datetime) -> bool:

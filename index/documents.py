@@ -19,10 +19,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from index import people, tables
-from index.bodies import decode, encode, grouped, normal
+from index.bodies import decode, encode, kept, normal
 from index.overlay import checked, overlaid
 from index.pool import Pool
-from index.store import Json, StoreFull, Tally
+from index.store import Json, Retagged, StoreFull, Tally
 from stream import Connection, DiskFull, Edit, Mention, Position, sort_key, transaction
 
 RETAIN_CHUNK: Final = 2000  # documents a transaction of `retain` and `delete`: some 20 ms
@@ -122,6 +122,22 @@ class Documents:
         tables.update(connection, list(updates.values()))
         return outcomes
 
+    def retag(self, mentions: Sequence[Retagged]) -> int:
+        """See `Index.retag`. All or nothing. Raises StoreFull."""
+        ready = {one.mention.id: Retagged(one.digest, normal(one.mention)) for one in mentions}
+        with self.writing() as connection:
+            known = tables.known(connection, list(ready))
+            ready = {id: one for id, one in ready.items() if id in known and known[id].digest == one.digest}
+            edits = tables.edits_of(connection, list(ready))
+            rows = []
+            for number, (id, one) in enumerate(ready.items(), tables.allocate(connection, len(ready)) + 1):
+                mention = kept(one.mention, decode(known[id].machine))
+                new = _New(mention, encode(mention), people.author_key(mention.author))
+                body, machine = _shown(new, edits.get(id, ()))
+                rows.append((number, new.author, mention.source, mention.digest, mention.sort_key, body, machine, id))
+            tables.update(connection, rows)
+        return len(rows)
+
     def delete(self, ids: Sequence[str]) -> int:
         """See `Index.delete`. All or nothing. Raises StoreFull."""
         with self.writing() as connection:
@@ -170,12 +186,13 @@ class Documents:
             "UPDATE docs SET seq=?, body=?, machine=? WHERE id=?", (number, encode(shown), machine, edit.mention)
         )
 
-    def assign(self, stories: Mapping[str, str], events: Mapping[str, str] | None = None) -> None:
+    def assign(self, stories: Mapping[str, str]) -> None:
         """See `Index.assign`. All or nothing. Raises StoreFull."""
-        groups = grouped(stories, events)
         with self.writing() as connection:
-            rows = list(tables.among(connection, "SELECT id, body, machine FROM docs WHERE id IN", list(groups)))
-            told = [(id, _told(body, groups[id]), machine and _told(machine, groups[id])) for id, body, machine in rows]
+            rows = list(tables.among(connection, "SELECT id, body, machine FROM docs WHERE id IN", list(stories)))
+            told = [
+                (id, _told(body, stories[id]), machine and _told(machine, stories[id])) for id, body, machine in rows
+            ]
             changed = [row for row, old in zip(told, rows, strict=True) if row[1] != old[1]]
             number = tables.allocate(connection, len(changed))
             connection.executemany(
@@ -200,6 +217,14 @@ class Documents:
             rows = tables.among(connection, "SELECT seq, id, body FROM docs WHERE seq IN", list(numbers))
             return {seq: (id, body) for seq, id, body in rows}
 
+    def erased(self, mentions: Sequence[Mention]) -> frozenset[str]:
+        """See `Index.erased`."""
+        keys = {mention.id: people.author_key(mention.author) for mention in mentions}
+        with self.pool.connection() as connection:
+            gone = people.erased(connection, list(keys))
+            banned = people.erased_authors(connection, [key for key in keys.values() if key is not None])
+        return frozenset(gone | {id for id, key in keys.items() if key in banned})
+
     def recent(self, limit: int) -> Iterator[Json]:
         """See `Index.recent`."""
         with self.pool.connection() as connection:
@@ -218,8 +243,8 @@ def _dated_as_before(new: _New, before: tables.Known) -> _New:
     return _New(mention, encode(mention), new.author)
 
 
-def _told(body: bytes, group: Mapping[str, str]) -> bytes:
-    return encode(msgspec.structs.replace(decode(body), **group))
+def _told(body: bytes, story: str) -> bytes:
+    return encode(msgspec.structs.replace(decode(body), story=story))
 
 
 def _shown(new: _New, edits: Sequence[Edit]) -> tuple[bytes, bytes | None]:

@@ -27,7 +27,7 @@ from index.ranges import between
 from index.rebuild import rebuild
 from index.records import SqliteRecords
 from index.search import Found, Order, Search
-from index.store import Json, Records, StoreFull, Tally, Written
+from index.store import Json, Records, Retagged, StoreFull, Tally, Written
 from index.view import Reader, open_index, progress
 from stream import Edit, Mention, Position, utc_now
 
@@ -66,6 +66,9 @@ class EmbeddedIndex:
     def assign(self, stories: Mapping[str, str], events: Mapping[str, str] | None = None) -> None:
         self.documents.assign(stories, events)
 
+    def retag(self, mentions: Sequence[Retagged]) -> int:
+        return self.documents.retag(mentions)
+
     def delete(self, ids: Sequence[str]) -> int:
         return self.documents.delete(ids)
 
@@ -78,6 +81,9 @@ class EmbeddedIndex:
 
     def count(self, query: Json) -> int:
         return Search(self._searcher(), self.documents, self._now()).count(query)
+
+    def erased(self, mentions: Sequence[Mention]) -> frozenset[str]:
+        return self.documents.erased(mentions)
 
     def get(self, ids: Sequence[str]) -> list[Json]:
         return self.documents.get(ids)

@@ -80,6 +80,13 @@ class Written(NamedTuple):
     outcomes: Sequence[str]
 
 
+class Retagged(NamedTuple):
+    """A stored mention tagged anew: the digest it was read with, and the mention as it is tagged now."""
+
+    digest: str
+    mention: Mention
+
+
 class Stored(NamedTuple):
     """A small record with the version to pass as `expect` when writing it back."""
 
@@ -140,6 +147,11 @@ class Index(Protocol):
         there are passed over."""
         ...
 
+    def retag(self, mentions: Sequence[Retagged]) -> int:
+        """Puts new tags in the place of old ones, under what humans said; story and event stay, and so do the books. Passes
+        over mentions that have gone or changed since their digest was read. Returns how many got new tags. Raises Refused."""
+        ...
+
     def delete(self, ids: Sequence[str]) -> int:
         """Removes mentions that are gone at their source. They may come back. Returns how many were there."""
         ...
@@ -153,6 +165,10 @@ class Index(Protocol):
     def count(self, query: Json) -> int: ...
     def get(self, ids: Sequence[str]) -> list[Json]:
         """Mentions by id, human edits applied, straight from the documents (no delay). Missing ones are left out."""
+        ...
+
+    def erased(self, mentions: Sequence[Mention]) -> frozenset[str]:
+        """The ids of those that are refused because they or their authors were erased."""
         ...
 
     def scan(self, query: Json, *, batch: int = 1000) -> Iterator[list[Json]]:

@@ -199,6 +199,17 @@ class SecondOpinions(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class TaggingEngine(msgspec.Struct, frozen=True, kw_only=True):
+    """What workers tag with: the record of that kind and id, written by a worker that begins with another version."""
+
+    KIND: ClassVar[str] = "tagging-engine"
+    ID: ClassVar[str] = "current"
+
+    engine: str  # `Mention.engine` of what is tagged now
+    judged_by: str
+    at: datetime
+
+
 class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A stretch of time in which a brand or product got unusually much negative talk.
 

@@ -17,14 +17,14 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from index.bodies import encode, grouped, normal
+from index.bodies import encode, kept, normal
 from index.elastic.client import FIRST_PAUSE, Client, Operation, Outcome, action, again
 from index.elastic.directory import Directory, Entry, Read, stamp_after
 from index.elastic.layout import Layout
 from index.elastic.positions import Positions
 from index.overlay import checked, overlaid
 from index.people import author_key
-from index.store import IndexFailure, Refused, Tally
+from index.store import IndexFailure, Refused, Retagged, Tally
 from stream import Edit, Mention, Position
 
 logger = logging.getLogger(__name__)
@@ -165,8 +165,8 @@ class Writer:
         for place in late.values():
             outcomes[place] = "erased"
 
-    def assign(self, stories: Mapping[str, str], events: Mapping[str, str] | None) -> None:
-        """See `Index.assign`. A mention that humans have changed goes the way of an edit, the others get two fields set."""
+    def assign(self, stories: Mapping[str, str]) -> None:
+        """See `Index.assign`. A mention that humans have changed goes the way of an edit, the others get one field set."""
         self._layout.ready()
 
         def meets(id: str, read: Read) -> Entry | None:
@@ -176,12 +176,11 @@ class Writer:
             if entry.machine is None:
                 plain[id] = entry.slice
                 return None
-            machine = msgspec.structs.replace(entry.machine, **groups[id])
+            machine = msgspec.structs.replace(entry.machine, story=stories[id])
             return msgspec.structs.replace(entry, machine=machine, stamp=self.stamp(entry.stamp))
 
-        groups = grouped(stories, events)
         plain: dict[str, str] = {}
-        for id, entry in self._change(list(groups), meets).items():
+        for id, entry in self._change(list(stories), meets).items():
             assert entry.machine is not None
             self.show({id: Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))})
         for _ in range(TRIES):
@@ -190,7 +189,7 @@ class Writer:
             operations = [
                 Operation(
                     action("update", self._layout.write_alias(slice), id, retry_on_conflict=3),
-                    msgspec.json.encode({"doc": groups[id]}),
+                    msgspec.json.encode({"doc": {"story": stories[id]}}),
                 )
                 for id, slice in plain.items()
             ]
@@ -199,6 +198,30 @@ class Writer:
             plain = {id: slice for (id, slice), outcome in pairs if outcome.status in (404, 409)}
             if plain:
                 time.sleep(FIRST_PAUSE)  # being changed, or moved by a rebuild
+
+    def retag(self, mentions: Sequence[Retagged]) -> int:
+        """See `Index.retag`."""
+        self._layout.ready()
+        ready = {one.mention.id: Retagged(one.digest, normal(one.mention)) for one in mentions}
+        machines = self._machines(list(ready))
+        finals: dict[str, Mention] = {}
+        cut_off: dict[str, Entry] = {}  # by a kill before it was on show
+
+        def meets(id: str, read: Read) -> Entry | None:
+            entry, one = read.entry, ready[id]
+            first = entry.machine or machines.get(id)
+            if not entry.live or first is None or entry.digest not in (one.digest, one.mention.digest):
+                return None
+            finals[id] = kept(one.mention, first)
+            if entry.digest == one.mention.digest:
+                cut_off[id] = entry
+                return None
+            return self._entry(New(finals[id], author_key(one.mention.author)), entry, self.stamp(entry.stamp))
+
+        put = self._change(list(ready), meets)
+        shown = {**cut_off, **put}
+        self.show({id: Show(entry.slice, entry.stamp, _shown(finals[id], entry)) for id, entry in shown.items()})
+        return len(shown)
 
     # -- humans -------------------------------------------------------------------------------------------------------
     def edit(self, edits: Sequence[Edit], position: Position | None) -> None:

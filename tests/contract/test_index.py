@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from index_backends import BACKENDS, START, Stores, at, edit, erase, erase_author, found, ids, mention, opened, settled
 
-from index import BadEdit, Index, Tally, erased_among
+from index import BadEdit, Index, Retagged, Tally, erased_among
 from stream import Edit, Fenced, Mention, Position
 
 ALL = {"match_all": {}}
@@ -173,6 +173,37 @@ def test_edits_hold_over_a_new_tagging_and_a_rebuild(index: Index) -> None:
     body = one(settled(index), 1)
     assert (body["status"], body["brand"], body["text"], body["product"]) == ("closed", ["beta"], "nuovo", ["phone"])
     assert found(index, {"term": {"brand": "beta"}}) == ids([1]) and found(index, {"term": {"brand": "gamma"}}) == []
+
+
+def test_new_tags_take_the_place_of_old_ones_under_what_humans_said(index: Index) -> None:
+    index.write([mention(number) for number in range(4)])
+    index.assign({mention(0).id: "a story"})
+    index.edit([edit(1, {"sentiment": "positive", "topic": ["price"]})])
+    index.edit([erase(3)])
+    again = [
+        Retagged(
+            mention(number).digest,
+            mention(number, digest=f"new-{number}", engine="2", sentiment="negative", topic=("delivery",)),
+        )
+        for number in range(5)
+    ]
+    books = index.books()
+    assert index.retag([again[0], again[1], again[2]._replace(digest="read before it changed"), *again[3:]]) == 2
+    plain, edited, changed = settled(index).get(ids([0, 1, 2, 3, 4]))
+    assert (plain["engine"], plain["sentiment"], plain["topic"], plain["story"]) == (
+        "2",
+        "negative",
+        ["delivery"],
+        "a story",
+    )
+    assert (edited["engine"], edited["sentiment"], edited["topic"]) == ("2", "positive", ["price"])
+    assert (changed["engine"], changed["digest"]) == ("1", "digest-2")
+    assert index.books() == books
+    assert found(index, {"term": {"engine": "2"}}) == ids([1, 0])
+    index.edit([edit(1, {"note": "seen"}, minute=1)])
+    assert one(index, 1)["engine"] == "2"
+    assert index.retag([again[0], again[1]]) in (0, 2)  # a second time nothing changes
+    assert one(index, 0) == plain
 
 
 def test_an_edit_waits_for_its_mention(index: Index) -> None:
