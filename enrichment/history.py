@@ -18,7 +18,7 @@ import msgspec
 from enrichment.stored import item_of, mention_of
 from enrichment.tagger import Enricher, Rejected
 from enrichment.worker import GROUP
-from index import Index, Json, Retagged
+from index import Index, Json, Retagged, erased_among
 from stream import EDITS, RAW, Item, Log, Mention, Record
 
 logger = logging.getLogger(__name__)
@@ -148,5 +148,5 @@ def _look(index: Index, enricher: Enricher, values: Sequence[bytes], missing: di
             missing.pop(one.id, None)
     there = {body["id"] for body in index.get(list(named))} if named else set()
     absent = [mention for id, mention in named.items() if id not in there]
-    erased = index.erased(absent) if absent else frozenset()
+    erased = erased_among(index, {mention.id: mention.author for mention in absent})
     missing.update({mention.id: item_of(mention) for mention in absent if mention.id not in erased})

@@ -6,6 +6,7 @@ out is always something the view can take: aware dates between 1970 and 2200, fi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -54,6 +55,14 @@ def normal(mention: Mention) -> Mention:
     if not 0 <= mention.reach <= _GREATEST:
         changes["reach"] = max(0, min(_GREATEST, mention.reach))
     return msgspec.structs.replace(mention, **changes) if changes else mention
+
+
+def grouped(stories: Mapping[str, str], events: Mapping[str, str] | None) -> dict[str, dict[str, str]]:
+    """Mention id -> the fields to set, of what `Index.assign` is told."""
+    fields: dict[str, dict[str, str]] = {id: {"story": story} for id, story in stories.items()}
+    for id, event in (events or {}).items():
+        fields.setdefault(id, {})["event"] = event
+    return fields
 
 
 def kept(mention: Mention, before: Mention) -> Mention:

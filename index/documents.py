@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from index import people, tables
-from index.bodies import decode, encode, kept, normal
+from index.bodies import decode, encode, grouped, kept, normal
 from index.overlay import checked, overlaid
 from index.pool import Pool
 from index.store import Json, Retagged, StoreFull, Tally
@@ -186,13 +186,12 @@ class Documents:
             "UPDATE docs SET seq=?, body=?, machine=? WHERE id=?", (number, encode(shown), machine, edit.mention)
         )
 
-    def assign(self, stories: Mapping[str, str]) -> None:
+    def assign(self, stories: Mapping[str, str], events: Mapping[str, str] | None = None) -> None:
         """See `Index.assign`. All or nothing. Raises StoreFull."""
+        groups = grouped(stories, events)
         with self.writing() as connection:
-            rows = list(tables.among(connection, "SELECT id, body, machine FROM docs WHERE id IN", list(stories)))
-            told = [
-                (id, _told(body, stories[id]), machine and _told(machine, stories[id])) for id, body, machine in rows
-            ]
+            rows = list(tables.among(connection, "SELECT id, body, machine FROM docs WHERE id IN", list(groups)))
+            told = [(id, _told(body, groups[id]), machine and _told(machine, groups[id])) for id, body, machine in rows]
             changed = [row for row, old in zip(told, rows, strict=True) if row[1] != old[1]]
             number = tables.allocate(connection, len(changed))
             connection.executemany(
@@ -217,14 +216,6 @@ class Documents:
             rows = tables.among(connection, "SELECT seq, id, body FROM docs WHERE seq IN", list(numbers))
             return {seq: (id, body) for seq, id, body in rows}
 
-    def erased(self, mentions: Sequence[Mention]) -> frozenset[str]:
-        """See `Index.erased`."""
-        keys = {mention.id: people.author_key(mention.author) for mention in mentions}
-        with self.pool.connection() as connection:
-            gone = people.erased(connection, list(keys))
-            banned = people.erased_authors(connection, [key for key in keys.values() if key is not None])
-        return frozenset(gone | {id for id, key in keys.items() if key in banned})
-
     def recent(self, limit: int) -> Iterator[Json]:
         """See `Index.recent`."""
         with self.pool.connection() as connection:
@@ -243,8 +234,8 @@ def _dated_as_before(new: _New, before: tables.Known) -> _New:
     return _New(mention, encode(mention), new.author)
 
 
-def _told(body: bytes, story: str) -> bytes:
-    return encode(msgspec.structs.replace(decode(body), story=story))
+def _told(body: bytes, group: Mapping[str, str]) -> bytes:
+    return encode(msgspec.structs.replace(decode(body), **group))
 
 
 def _shown(new: _New, edits: Sequence[Edit]) -> tuple[bytes, bytes | None]:

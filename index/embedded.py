@@ -82,9 +82,6 @@ class EmbeddedIndex:
     def count(self, query: Json) -> int:
         return Search(self._searcher(), self.documents, self._now()).count(query)
 
-    def erased(self, mentions: Sequence[Mention]) -> frozenset[str]:
-        return self.documents.erased(mentions)
-
     def get(self, ids: Sequence[str]) -> list[Json]:
         return self.documents.get(ids)
 

@@ -167,10 +167,6 @@ class Index(Protocol):
         """Mentions by id, human edits applied, straight from the documents (no delay). Missing ones are left out."""
         ...
 
-    def erased(self, mentions: Sequence[Mention]) -> frozenset[str]:
-        """The ids of those that are refused because they or their authors were erased."""
-        ...
-
     def scan(self, query: Json, *, batch: int = 1000) -> Iterator[list[Json]]:
         """Every mention the query matches, newest first, in batches: for exports."""
         ...

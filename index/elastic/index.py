@@ -20,7 +20,6 @@ from index.elastic.retention import retain
 from index.elastic.search import Search
 from index.elastic.settings import ElasticSettings
 from index.elastic.writing import Show, Writer
-from index.people import author_key
 from index.store import Json, Records, Retagged, Tally, Written
 from stream import Edit, Mention, Position, utc_now
 
@@ -77,16 +76,6 @@ class ElasticIndex:
 
     def count(self, query: Json) -> int:
         return self._search().count(query)
-
-    def erased(self, mentions: Sequence[Mention]) -> frozenset[str]:
-        self.layout.ready()
-        self.kept.authors_changed()
-        reads = self.directory.read([mention.id for mention in mentions])
-        return frozenset(
-            mention.id
-            for mention in mentions
-            if reads[mention.id].entry.erased or author_key(mention.author) in self.kept.banned
-        )
 
     def get(self, ids: Sequence[str]) -> list[Json]:
         wanted = list(dict.fromkeys(ids))

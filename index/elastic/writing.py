@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from index.bodies import encode, kept, normal
+from index.bodies import encode, grouped, kept, normal
 from index.elastic.client import FIRST_PAUSE, Client, Operation, Outcome, action, again
 from index.elastic.directory import Directory, Entry, Read, stamp_after
 from index.elastic.layout import Layout
@@ -165,8 +165,8 @@ class Writer:
         for place in late.values():
             outcomes[place] = "erased"
 
-    def assign(self, stories: Mapping[str, str]) -> None:
-        """See `Index.assign`. A mention that humans have changed goes the way of an edit, the others get one field set."""
+    def assign(self, stories: Mapping[str, str], events: Mapping[str, str] | None) -> None:
+        """See `Index.assign`. A mention that humans have changed goes the way of an edit, the others get two fields set."""
         self._layout.ready()
 
         def meets(id: str, read: Read) -> Entry | None:
@@ -176,11 +176,12 @@ class Writer:
             if entry.machine is None:
                 plain[id] = entry.slice
                 return None
-            machine = msgspec.structs.replace(entry.machine, story=stories[id])
+            machine = msgspec.structs.replace(entry.machine, **groups[id])
             return msgspec.structs.replace(entry, machine=machine, stamp=self.stamp(entry.stamp))
 
+        groups = grouped(stories, events)
         plain: dict[str, str] = {}
-        for id, entry in self._change(list(stories), meets).items():
+        for id, entry in self._change(list(groups), meets).items():
             assert entry.machine is not None
             self.show({id: Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))})
         for _ in range(TRIES):
@@ -189,7 +190,7 @@ class Writer:
             operations = [
                 Operation(
                     action("update", self._layout.write_alias(slice), id, retry_on_conflict=3),
-                    msgspec.json.encode({"doc": {"story": stories[id]}}),
+                    msgspec.json.encode({"doc": groups[id]}),
                 )
                 for id, slice in plain.items()
             ]

@@ -136,9 +136,13 @@ def test_it_waits_for_live_work_and_workers_say_what_they_tag_with(
     for number in range(1, 400):
         fetch(log, number, f"Acme numero {number}")
     stop = threading.Event()
-    retagging = threading.Thread(
-        target=lambda: retag(open_log(tmp_path / "log"), stores(), new, stop.is_set), daemon=True
-    )
+
+    def run() -> None:
+        other = open_log(tmp_path / "log")
+        retag(other, stores(), new, stop.is_set)
+        other.close()
+
+    retagging = threading.Thread(target=run)
     retagging.start()
     assert index.get([mention_id("item:0")])[0]["engine"] == old.engine
     assert retagging.is_alive()  # 399 records wait
