@@ -17,7 +17,7 @@ import streamlit as st
 
 from dashboard import bodies, context
 from index import MEASURES, Json, Risen, Tally, counts, rising
-from stream import EDITS, RAW, SENTIMENTS, TOPICS, Edit, Incident, Mail, Record, SourceStatus
+from stream import EDITS, RAW, SENTIMENTS, TOPICS, Edit, Incident, Mail, Record, SourceStatus, TaggingEngine
 
 if TYPE_CHECKING:
     from enrichment import Preview
@@ -136,6 +136,17 @@ def count(parts: Sequence[Json]) -> int:
     """How many mentions match."""
     total: int = ask({"query": bodies.all_of(parts), "size": 0, "track_total_hits": True})["hits"]["total"]["value"]
     return total
+
+
+def older(parts: Sequence[Json]) -> int:
+    """How many of these were tagged by another version than the one that workers tag with now."""
+    stored = context.index().records.get(TaggingEngine.KIND, TaggingEngine.ID)
+    if stored is None:
+        return 0
+    now = msgspec.json.decode(stored.body, type=TaggingEngine).engine
+    query = {"bool": {"filter": list(parts), "must_not": [{"term": {"engine": now}}]}}
+    found: int = ask({"query": query, "size": 0, "track_total_hits": True})["hits"]["total"]["value"]
+    return found
 
 
 @st.cache_data(ttl=30, max_entries=4, show_spinner=False)

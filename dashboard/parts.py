@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from dashboard import context
-from dashboard.words import _, ago, inert, label, moment, problem
+from dashboard import context, data
+from dashboard.words import _, ago, inert, label, moment, ngettext, number, problem
 from index import BadQuery, IndexFailure, Json
 from stream import LogError, utc_now
 
@@ -116,6 +116,18 @@ def tags(mention: Json) -> str:
                 continue  # most are; it would say nothing
             found.append(f":{colour}-badge[{inert(label(field, value))}]")
     return " ".join(found)
+
+
+def mixed_versions(wanted: list[Json]) -> None:
+    """Says where figures mix versions of the tagging: tags of different versions are not quite comparable."""
+    count = data.older(wanted)
+    if count:
+        text = ngettext(
+            "{count} of these mentions was tagged by an older version of the tagging: “ronzio retag” tags it anew.",
+            "{count} of these mentions were tagged by an older version of the tagging: “ronzio retag” tags them anew.",
+            count,
+        )
+        st.caption(":material/history: " + text.format(count=number(count)))
 
 
 def web_url(url: str) -> str:

@@ -85,6 +85,7 @@ def _answer(query: str, period: str, by: list[str]) -> None:
             _("No mention matches this. Take away a word, or choose a longer period."), icon=":material/search_off:"
         )
         return
+    parts.mixed_versions(wanted)
     if by and not frame.empty:
         with st.container(border=True):
             _chart(frame, by, STEPS[period])

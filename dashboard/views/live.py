@@ -70,6 +70,7 @@ def _live(brand: str, period: bodies.Period) -> None:
             st.caption(
                 _("The palest bar is still being counted. A red band is an incident: unusually much negative talk.")
             )
+            parts.mixed_versions([*here, bodies.within(start, end)])
         left, right = st.columns(2)
         with left, st.container(border=True, height="stretch"):
             _voice(brand, start, end)

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, context
 from index import BadQuery, Index, IndexFailure, open_index, open_upkeep
-from stream import RAW, Item, Mention, Record, mention_id, open_log, utc_now
+from stream import RAW, Item, Mention, Record, TaggingEngine, mention_id, open_log, utc_now
 
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
 VIEWS = ("live", "mentions", "alerts", "sources", "analyse", "expressions")
@@ -63,6 +63,22 @@ def opened(view: str, language: str = "it", **address: str) -> AppTest:
         page.run()
     assert not page.exception, page.exception
     return page
+
+
+@pytest.mark.usefixtures("pages")
+@pytest.mark.parametrize("view", ["live", "analyse"])
+def test_figures_that_mix_versions_of_the_tagging_say_so(view: str) -> None:
+    records = context.index().records
+    said = TaggingEngine(engine="newer", judged_by="newer", at=utc_now())
+    assert "ronzio retag" not in captions(opened(view))
+    records.put(TaggingEngine.KIND, TaggingEngine.ID, msgspec.json.encode(said))
+    streamlit.cache_data.clear()
+    assert "sono state etichettate da una versione precedente" in captions(opened(view))
+    records.delete(TaggingEngine.KIND, TaggingEngine.ID)
+
+
+def captions(page: AppTest) -> str:
+    return " ".join(one.value for one in page.caption)
 
 
 def words(page: AppTest) -> str:
