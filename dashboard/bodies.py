@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -136,6 +137,48 @@ def newest(parts: Sequence[Json], size: int, offset: int = 0) -> Json:
         "sort": [{"sort_key": "desc"}],
         "track_total_hits": True,
     }
+
+
+def verdicts(drawn: bool, since: datetime | None) -> Json:
+    """What people said of the machine's tags, by brand and by what judged; only of mentions `drawn` at random or of all, and
+    only what was said after `since`."""
+    parts: list[Json] = [{"exists": {"field": "checked"}}]
+    if drawn:
+        parts.append({"term": {"checked": "drawn"}})
+    if since:
+        parts.append({"range": {"checked_at": {"gt": since.isoformat()}}})
+    checked: Json = {"checked": {"terms": {"field": "checked", "size": 500}}}
+    engine: Json = {"engine": {"terms": {"field": "judged_by", "size": 20}, "aggs": checked}}
+    aggs: Json = {"brand": {"terms": {"field": "brand", "size": 100}, "aggs": engine}}
+    return {"query": all_of(parts), "size": 0, "aggs": aggs}
+
+
+TO_CHECK = 10  # mentions a day
+_ENOUGH = 60  # of which they are chosen
+
+
+def to_check(brands: Sequence[str], day: datetime, count: int = 0) -> Json:
+    """A random sample of a week's mentions, the same all day long; `count`: how many there are in that week.
+
+    Ids are hashes, so those that begin with given digits are a sample in which every mention has the same chance.
+    """
+    parts: list[Json] = [{"terms": {"brand": list(brands)}}, within(day - timedelta(days=7), day)]
+    digits = 0
+    while count > _ENOUGH * 16 ** (digits + 1):
+        digits += 1
+    if digits:
+        beginning = hashlib.blake2b(f"{day:%Y-%m-%d}".encode()).hexdigest()[:digits]
+        parts.append({"prefix": {"id": beginning}})
+    return {"query": all_of(parts), "size": _ENOUGH * 32, "track_total_hits": True}
+
+
+def drawn(ids: Sequence[str], day: datetime) -> list[str]:
+    """Which of the sample to check. Pure; the order is one of chance that changes every day."""
+
+    def place(id: str) -> bytes:
+        return hashlib.blake2b(f"{day:%Y-%m-%d} {id}".encode(), digest_size=8).digest()
+
+    return sorted(ids, key=place)[:TO_CHECK]
 
 
 def choices() -> Json:

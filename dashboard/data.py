@@ -7,9 +7,11 @@ keeps pages live; the store is asked once for any number of open tabs.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import pandas as pd
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from enrichment import Preview
 
 BEFORE = 4  # periods before a period, against which terms rise
+JUDGED: Final = ("sentiment", "brand", "topic", "department", "language")
 _keep = st.cache_data(ttl=2, max_entries=500, show_spinner=False)
 
 
@@ -149,6 +152,46 @@ def older(parts: Sequence[Json]) -> int:
     return found
 
 
+class Verdicts(NamedTuple):
+    """Of one brand's tags of one kind, given by one engine: how many people found right, of how many they looked at."""
+
+    brand: str
+    engine: str
+    field: str
+    right: int
+    of: int
+    unsure: int  # sentiments that the engine did not want to tell; not among `of`
+
+
+def verdicts(drawn: bool) -> list[Verdicts]:
+    """By brand, engine and kind of tag. What a model was trained on says nothing of it: only what was said since counts."""
+    stored = context.index().records.get("tagging", "current")
+    since = msgspec.json.decode(stored.body, type=_Switched).trained_at if stored else None
+    found = []
+    for brand in ask(bodies.verdicts(drawn, since))["aggregations"]["brand"]["buckets"]:
+        for engine in brand["engine"]["buckets"]:
+            counts: Counter[tuple[str, str]] = Counter()
+            for bucket in engine["checked"]["buckets"]:
+                field, _, verdict = bucket["key"].partition(":")
+                counts[field, verdict.partition(":")[0]] += bucket["doc_count"]
+            for field in JUDGED:
+                right, wrong, unsure = (counts[field, verdict] for verdict in ("right", "wrong", "unsure"))
+                if right + wrong + unsure:
+                    found.append(Verdicts(brand["key"], engine["key"], field, right, right + wrong, unsure))
+    return found
+
+
+class _Switched(msgspec.Struct):
+    trained_at: datetime | None = None
+
+
+def to_check(brands: Sequence[str], day: datetime) -> list[Json]:
+    """The mentions drawn for a day."""
+    total = ask(bodies.to_check(brands, day) | {"size": 0})["hits"]["total"]["value"]
+    hits = ask(bodies.to_check(brands, day, total))["hits"]["hits"]
+    return mentions_by_id(tuple(bodies.drawn([hit["_id"] for hit in hits], day)))
+
+
 @st.cache_data(ttl=30, max_entries=4, show_spinner=False)
 def choices() -> dict[str, list[str]]:
     """field -> values that occur, most frequent first."""
@@ -235,3 +278,19 @@ def store_edit(edit: Edit) -> None:
         log.append(EDITS, [Record(key.encode(), msgspec.json.encode(edit))])
     finally:
         log.close()
+
+
+WAIT: Final = 4.0  # seconds for an edit to be applied; it is safe long before that
+LISTS: Final = ("brand", "product", "topic", "department")
+
+
+def await_edit(mention_id: str, changes: Mapping[str, object]) -> bool:
+    """True once the store shows the changes; waits `WAIT` seconds at most."""
+    until = time.monotonic() + WAIT
+    while time.monotonic() < until:
+        found = context.index().get([mention_id])
+        empty = {field: [] if field in LISTS else "" for field in changes}
+        if found and all(found[0].get(field, empty[field]) == value for field, value in changes.items()):
+            return True
+        time.sleep(0.1)
+    return False

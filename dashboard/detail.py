@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-from dashboard import bodies, context, data, parts
+from dashboard import bodies, checks, context, data, parts
 from dashboard.marked import Span, marked
 from dashboard.words import (
     _,
@@ -27,8 +26,7 @@ from dashboard.words import (
 from index import BadQuery, Json, highlights, parse_query
 from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, LogError, LogFull, utc_now
 
-WAIT = 4.0  # seconds for an edit to be applied; it is safe long before that
-_LISTS = ("brand", "product", "topic", "department")
+_LISTS = data.LISTS
 
 
 def show(mention_id: str, query: str, closed: Callable[[], None]) -> None:
@@ -51,6 +49,7 @@ def _content(mention_id: str, query: str) -> None:
             if url:
                 st.link_button(_("Open where it was published"), url, icon=":material/open_in_new:")
             _same(mention)
+            _confirm(mention)
         care, why, facts = st.tabs([_("Take care of it"), _("Why these tags"), _("Details")])
         with care:
             _form(mention)
@@ -82,6 +81,18 @@ def _same(mention: Json) -> None:
                 words.format(count=number(stories)), icon=":material/content_copy:" if field == "story" else ":material/hub:",
                 on_click=st.session_state.update, args=({**chosen, "mentions.mention": None},), key=f"same-{field}",
             )  # fmt: skip
+
+
+def _confirm(mention: Json) -> None:
+    """One click says that the machine is right; without it only mistakes would ever be counted."""
+    if "sentiment" in mention.get("edited", {}):
+        return
+    sentiment = mention["sentiment"]
+    st.button(
+        _("The sentiment is right: {label}").format(label=sentiment_names()[sentiment].lower()),
+        icon=":material/thumb_up:", key=f"right-{mention['id']}",
+        on_click=checks.say, args=([mention["id"]], {"sentiment": sentiment}, False),
+    )  # fmt: skip
 
 
 def _words(mention: Json, query: str) -> None:
@@ -191,24 +202,12 @@ def _save(mention: Json, given: dict[str, Any], who: str) -> None:
         st.error(_("Not saved: Ronzio cannot be reached just now. Try again in a minute."), icon=":material/error:")
         st.text(str(error))
         return
-    applied = _wait_for(mention["id"], changes)
+    applied = data.await_edit(mention["id"], changes)
     st.cache_data.clear()
     st.session_state["toast"] = (
         _("Saved.") if applied else _("Saved; it shows as soon as the tagging is running again.")
     )
     st.rerun()
-
-
-def _wait_for(mention_id: str, changes: dict[str, Any]) -> bool:
-    """True once the store shows the changes."""
-    until = time.monotonic() + WAIT
-    while time.monotonic() < until:
-        found = context.index().get([mention_id])
-        empty = {field: [] if field in _LISTS else "" for field in changes}
-        if found and all(found[0].get(field, empty[field]) == value for field, value in changes.items()):
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def _why(mention: Json) -> None:

@@ -76,6 +76,7 @@ class Tagging(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     by: str
     what: str = ""  # what was done, for people
+    trained_at: datetime | None = None  # when people's corrections were last learnt from: those before prove nothing
     before: tuple[Tagging, ...] = ()
 
 
@@ -154,14 +155,15 @@ class Models:
                 self._records.delete(MODEL, topic.key)
 
     # -- switching ----------------------------------------------------------------------------------------------------
-    def switch(self, changes: Mapping[str, int], *, by: str, at: datetime, what: str) -> Tagging:
+    def switch(self, changes: Mapping[str, int], *, by: str, at: datetime, what: str, trained: bool = False) -> Tagging:
         """Names new versions; 0 switches off. All changes at once, and undone at once."""
 
         def change(now: Tagging | None) -> Tagging:
             models = {**(now.models if now else {}), **changes}
             before = (*now.before, msgspec.structs.replace(now, before=())) if now else ()
             models = {name: version for name, version in models.items() if version}
-            return Tagging(models=models, at=at, by=by, what=what, before=before[-_STEPS_BACK:])
+            trained_at = at if trained else now.trained_at if now else None
+            return Tagging(models=models, at=at, by=by, what=what, trained_at=trained_at, before=before[-_STEPS_BACK:])
 
         return self._change(change)
 
@@ -175,7 +177,9 @@ class Models:
             if not now.before and not now.models:
                 raise NoSuchModel("there is nothing more to undo")
             what = f"undone: {now.what}"
-            return Tagging(models=last.models, at=at, by=by, what=what, before=now.before[:-1])
+            return Tagging(
+                models=last.models, at=at, by=by, what=what, trained_at=last.trained_at, before=now.before[:-1]
+            )
 
         return self._change(change)
 

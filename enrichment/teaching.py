@@ -6,7 +6,6 @@ threshold chosen without it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -16,10 +15,10 @@ from numpy.typing import NDArray
 
 from enrichment.logistic import Floats, Weights, fit
 from enrichment.topic_features import Rows
+from index import wilson
 
 FEWEST: Final = 5  # different examples; with fewer nothing can be measured
 FOLDS: Final = 5
-_Z: Final = 1.96  # of the normal distribution, for 95 %
 _RESAMPLES: Final = 400
 
 
@@ -61,15 +60,10 @@ class Learnt(NamedTuple):
     doubtful: tuple[int, ...]
 
 
-def wilson(right: int, of: int) -> Measured:
-    """The share with Wilson's score interval (E. B. Wilson, JASA 22, 1927), which holds also for few and for extreme
-    counts."""
-    if not of:
-        return Measured(0.0, 0.0, 1.0)
-    share = right / of
-    spread = _Z * math.sqrt(share * (1 - share) / of + _Z**2 / (4 * of**2))
-    middle, size = share + _Z**2 / (2 * of), 1 + _Z**2 / of
-    return Measured(share, max(0.0, (middle - spread) / size), min(1.0, (middle + spread) / size), right, of)
+def measured(right: int, of: int) -> Measured:
+    """The share with its interval."""
+    low, high = wilson(right, of)
+    return Measured(right / of if of else 0.0, low, high, right, of)
 
 
 def learn(rows: Rows, labels: NDArray[np.bool_], groups: Sequence[str]) -> Learnt:
@@ -129,8 +123,8 @@ def _quality(labels: NDArray[np.bool_], told: NDArray[np.bool_]) -> Quality:
     return Quality(
         examples=examples,
         others=len(labels) - examples,
-        precision=wilson(right, int(told.sum())),
-        recall=wilson(right, examples),
+        precision=measured(right, int(told.sum())),
+        recall=measured(right, examples),
         f1=_f1(labels, told),
     )
 

@@ -11,6 +11,7 @@ from index.highlight import highlights
 from index.lucene import parse_query
 from index.overlay import BadEdit
 from index.rising import Risen, Rising, rising
+from index.shares import wilson
 from index.store import (
     BadQuery,
     Conflict,
@@ -41,9 +42,9 @@ __all__ = [
     "Json",
     "Records",
     "Refused",
+    "Retagged",
     "Risen",
     "Rising",
-    "Retagged",
     "StoreFull",
     "StoreUnavailable",
     "Stored",
@@ -61,6 +62,7 @@ __all__ = [
     "rows",
     "safe_cell",
     "value_typed",
+    "wilson",
 ]
 
 

@@ -5,7 +5,7 @@ In: the machine's mention and every edit of it. Out: the mention as it is shown,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from index.store import IndexFailure
 from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, Mention, Opinion, Reason, words_digest
 
 LISTS: Final = ("brand", "product", "topic", "department")
+JUDGED: Final = ("sentiment", "language", *LISTS)  # what the machine says too
 SCORES: Final = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 
 
@@ -64,11 +65,28 @@ def overlaid(mention: Mention, edits: Iterable[Edit]) -> Mention:
             edited[field] = f"{edit.by}, {edit.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     if not edited:
         return mention
+    judged = {field: said for field, said in changes.items() if field in JUDGED}
+    if judged:
+        moment = max(edit.at for edit in ordered if not judged.keys().isdisjoint(edit.changes))
+        drawn = any(edit.drawn for edit in ordered)
+        changes |= {"checked": (*_checks(mention, judged), *(["drawn"] if drawn else [])), "checked_at": moment}
     if "sentiment" in changes:
         changes |= {"confidence": 1.0, "score": SCORES[changes["sentiment"]], "unsure": False}
     if mention.towards:
         changes["towards"] = _towards(mention, changes.get("brand", mention.brand), changes.get("sentiment"))
     return msgspec.structs.replace(mention, **changes, edited=edited)
+
+
+def _checks(mention: Mention, said: Mapping[str, Any]) -> Iterator[str]:
+    """How the machine's tags stand against what humans said: see `Mention.checked`."""
+    for field, value in said.items():
+        told = getattr(mention, field)
+        if field not in LISTS:
+            unsure = field == "sentiment" and mention.unsure
+            yield f"{field}:{'unsure' if unsure else 'right' if told == value else 'wrong'}:{told}"
+            continue
+        yield from (f"{field}:{'right' if one in value else 'wrong'}:{one}" for one in told)
+        yield from (f"{field}:missed:{one}" for one in value if one not in told)
 
 
 def _second(mention: Mention, opinions: Sequence[Opinion]) -> Mention:

@@ -128,6 +128,10 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     signature: str = ""  # near-duplicate signature, base64 of the engine's own; rebuilds the story window
     extra: dict[str, str] = {}
     edited: dict[str, str] = {}  # field -> "who, when" of human edits
+    # What humans said of the machine's tags: "<field>:<right|wrong|unsure|missed>:<value>", where the value is the machine's, or
+    # what it missed; "drawn" where the mention was drawn at random to be checked
+    checked: tuple[str, ...] = ()
+    checked_at: datetime | None = None
 
 
 def words_digest(title: str, text: str) -> str:
@@ -170,6 +174,9 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mention: str = ""
     author: str = ""
     changes: dict[str, str | list[str]] = {}
+    drawn: bool = (
+        False  # the mention was drawn at random to be checked: what is said of such ones tells how often tags are right
+    )
     opinion: Opinion | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import context, data, parts
+from dashboard import checks, context, data, parts
 from dashboard.words import _, ago, channel_names, health_advice, health_names, inert, ngettext, number, until
 from stream import SourceStatus, utc_now
 
@@ -14,10 +14,13 @@ _COLOURS = {"ok": "green", "waiting": "gray", "failing": "red", "silent": "orang
 def page() -> None:
     st.title(_("Sources"))
     every = context.current().settings.refresh_seconds
-    names = [_("Health"), _("Where everything went"), _("Could not be handled")]
-    for tab, draw in zip(st.tabs(names), (_health, _books, _dead), strict=True):
+    names = [_("Health"), _("Where everything went"), _("Could not be handled"), _("Are the tags right?")]
+    *live, right = st.tabs(names)
+    for tab, draw in zip(live, (_health, _books, _dead), strict=True):
         with tab:
             st.fragment(draw, run_every=every)()
+    with right:
+        checks.draw()
 
 
 def _health() -> None:

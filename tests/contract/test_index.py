@@ -206,6 +206,36 @@ def test_new_tags_take_the_place_of_old_ones_under_what_humans_said(index: Index
     assert one(index, 0) == plain
 
 
+def test_what_the_machine_said_stands_beside_what_humans_said(index: Index) -> None:
+    machine = {"sentiment": "negative", "topic": ("price", "delivery"), "judged_by": "m1"}
+    index.write([mention(number, **machine) for number in range(4)] + [mention(4, unsure=True)])
+    index.edit(
+        [
+            edit(0, {"sentiment": "negative"}),
+            edit(1, {"sentiment": "positive", "topic": ["price", "returns"]}),
+            edit(2, {"note": "seen"}),
+            msgspec.structs.replace(edit(3, {"sentiment": "neutral"}, minute=7), drawn=True),
+            edit(4, {"sentiment": "negative"}),
+        ]
+    )
+    right, wrong, untouched, drawn, unsure = settled(index).get(ids(range(5)))
+    assert right["checked"] == ["sentiment:right:negative"]
+    assert set(wrong["checked"]) == {
+        "sentiment:wrong:negative", "topic:right:price", "topic:wrong:delivery", "topic:missed:returns"
+    }  # fmt: skip
+    assert "checked" not in untouched and "checked_at" not in untouched
+    assert drawn["checked"] == ["sentiment:wrong:negative", "drawn"]
+    assert drawn["checked_at"] == "2026-03-02T09:07:00Z"
+    assert unsure["checked"] == ["sentiment:unsure:neutral"]
+    assert found(index, {"term": {"checked": "sentiment:wrong:negative"}}) == ids([3, 1])
+    late = {"range": {"checked_at": {"gt": (START + timedelta(minutes=5)).isoformat()}}}
+    assert found(index, late) == ids([3])
+    index.retag([Retagged(mention(1).digest, mention(1, digest="d2", judged_by="m2", sentiment="positive"))])
+    again = one(index, 1)
+    assert again["judged_by"] == "m2"
+    assert set(again["checked"]) == {"sentiment:right:positive", "topic:missed:price", "topic:missed:returns"}
+
+
 def test_an_edit_waits_for_its_mention(index: Index) -> None:
     index.edit([edit(1, {"status": "ignored"})])
     assert index.get(ids([1])) == []

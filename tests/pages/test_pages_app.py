@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, context
 from index import BadQuery, Index, IndexFailure, open_index, open_upkeep
-from stream import RAW, Item, Mention, Record, TaggingEngine, mention_id, open_log, utc_now
+from stream import RAW, Edit, Item, Mention, Record, TaggingEngine, mention_id, open_log, utc_now
 
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
 VIEWS = ("live", "mentions", "alerts", "sources", "analyse", "expressions")
@@ -278,3 +278,22 @@ def test_a_store_that_does_not_answer_is_said_in_words(view: str, monkeypatch: p
 
 def test_a_bad_query_is_an_index_failure_with_its_place() -> None:
     assert issubclass(BadQuery, IndexFailure)
+
+
+@pytest.mark.usefixtures("pages")
+def test_tags_are_checked_without_being_told_what_the_machine_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[Edit] = []
+    monkeypatch.setattr("dashboard.data.store_edit", said.append)
+    monkeypatch.setattr("dashboard.data.await_edit", lambda *_: True)
+    tomorrow = utc_now() + timedelta(days=1)  # the store is filled with what was published today
+    monkeypatch.setattr("dashboard.checks.today", lambda: tomorrow)
+    page = opened("sources")
+    buttons = [one for one in page.button if str(one.key).startswith("check-")]
+    assert len(buttons) == 30  # ten mentions, three labels each
+    assert [one.key for one in buttons] == [
+        one.key for one in opened("sources").button if str(one.key).startswith("check-")
+    ]
+    buttons[0].click().run()
+    (edit,) = said
+    assert (edit.changes, edit.drawn) == ({"sentiment": "negative"}, True)
+    assert edit.mention in str(buttons[0].key)
