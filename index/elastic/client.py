@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 QUIET: Final = logging.getLogger("elastic_transport")  # the library tells of every try; what counts is told by us
 
 PATIENCE: Final = 20.0  # seconds items are sent again before the whole call is given up
+SHORT_PATIENCE: Final = 5.0  # the same for other requests: somebody may be waiting for the answer
+BUSY: Final = (429, 503)
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
 BULK_BYTES: Final = 8 << 20  # of one request; Elasticsearch takes 100 MB, small ones share the machine better
@@ -100,13 +102,22 @@ class Client:
         self.raw.close()
 
     def call(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
-        """One request, answered as decoded JSON. Raises what `speaking` raises, `elasticsearch.NotFoundError`,
+        """One request, answered as decoded JSON; sent again for `SHORT_PATIENCE` seconds while the answer is 429 or 503, as
+        it is while an index that is searched is just being made. Raises what `speaking` raises, `elasticsearch.NotFoundError`,
         `elasticsearch.ConflictError` and `elasticsearch.BadRequestError`."""
         headers = {"accept": "application/vnd.elasticsearch+json; compatible-with=9"}
         if body is not None:
             headers["content-type"] = "application/vnd.elasticsearch+json; compatible-with=9"
+        pause, deadline = FIRST_PAUSE, time.monotonic() + SHORT_PATIENCE
         with self.speaking():
-            return self.raw.perform_request(method, path, params=params, headers=headers, body=body).body
+            while True:
+                try:
+                    return self.raw.perform_request(method, path, params=params, headers=headers, body=body).body
+                except elasticsearch.ApiError as error:
+                    if error.status_code not in BUSY or blocked(reason_of(error)) or time.monotonic() > deadline:
+                        raise
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
 
     def mget(self, path: str, body: Json) -> list[Json]:
         """The documents asked for, `found` or not. Raises what `call` raises, also where only some could not be read: to be
@@ -134,7 +145,7 @@ class Client:
             for part in _parts(operations, left):
                 for number, outcome in zip(part, self._send([operations[n] for n in part], params), strict=True):
                     outcomes[number] = outcome
-                    if outcome.status in (429, 503, 403):
+                    if outcome.status in (*BUSY, 403):
                         again.append(number)
             if again:
                 self._wait_or_give_up(outcomes[again[0]], len(again), pause, deadline)
@@ -151,7 +162,12 @@ class Client:
         body = b"\n".join(lines) + b"\n"
         headers = {"accept": "application/json", "content-type": "application/x-ndjson"}
         with self.speaking():
-            answer = self.raw.perform_request("POST", "/_bulk", params=params, headers=headers, body=body).body
+            try:
+                answer = self.raw.perform_request("POST", "/_bulk", params=params, headers=headers, body=body).body
+            except elasticsearch.ApiError as error:
+                if error.status_code not in BUSY:
+                    raise
+                return [Outcome(error.status_code, reason=reason_of(error))] * len(operations)
         return [_outcome(next(iter(item.values()))) for item in answer["items"]]
 
     def _wait_or_give_up(self, outcome: Outcome, count: int, pause: float, deadline: float) -> None:

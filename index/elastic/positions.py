@@ -23,7 +23,8 @@ _PLAIN = "books"  # counted without a position
 
 
 class Progress(msgspec.Struct, omit_defaults=True):
-    """How far a group is in a partition (None: nowhere yet), under which epoch, and what it counted there."""
+    """How far a group is in a partition (None: nowhere yet), under which epoch, and what it counted there. `furthest`: before
+    a replay set it back."""
 
     group: str = ""
     topic: str = ""
@@ -31,6 +32,16 @@ class Progress(msgspec.Struct, omit_defaults=True):
     epoch: int = 0
     next: int | None = None
     books: Books = {}
+    furthest: int = 0
+
+    @property
+    def counted(self) -> int:
+        """What lies before this offset is in the books."""
+        return max(self.furthest, self.next or 0)
+
+    def has(self, position: Position) -> bool:
+        """Is this position stored, by its own owner? Then the answer to that was lost."""
+        return (self.epoch, self.next) == (position.epoch, position.offset)
 
 
 class ReadProgress(NamedTuple):
@@ -67,11 +78,14 @@ class Positions:
         return read
 
     def advance(self, position: Position | None, read: ReadProgress, counts: Mapping[tuple[str, str], int]) -> None:
-        """Stores position and counts. Raises Fenced."""
+        """Stores position and counts, once however often it is called. Raises Fenced."""
         while True:
             progress = read.progress
             if position is not None:
                 check(progress, position)
+                if progress.has(position):
+                    return
+                progress.furthest = progress.counted
                 progress.epoch, progress.next = position.epoch, position.offset
             for (source, what), number in counts.items():
                 book = progress.books.setdefault(source, {})

@@ -67,7 +67,7 @@ class Writer:
         ready = [New(mention, author_key(mention.author)) for mention in map(normal, mentions)]
         read = self._positions.before(position)
         assert read is not None
-        done = read.progress.next or 0
+        done = read.progress.counted
         outcomes = [""] * len(ready)
         for number, places in enumerate(_rounds(ready)):
             some = {ready[place].mention.id: ready[place] for place in places}

@@ -80,7 +80,7 @@ class Stand:
         except FileNotFoundError:
             return None
         started = [Daemon(one["name"], one["pid"], Path(one["log"])) for one in state["daemons"]]
-        return cls(folder, state["exports"], started, state["project"], state["tied"])
+        return cls(folder, state["exports"], started, state["project"], state.get("tied", False))
 
     # -- Docker -------------------------------------------------------------------------------------------------------
     def _containers(self, chosen: Choice, ports: Ports) -> None:

@@ -78,7 +78,7 @@ class Clients:
                 partition_assignment_strategy=(CooperativeStickyAssignor(),),
                 session_timeout_ms=session,
                 heartbeat_interval_ms=min(500, session // 4),  # how soon it hears that others join or leave
-                max_poll_interval_ms=300_000,
+                max_poll_interval_ms=int(self.settings.poll_s * 1000),
             )
 
     def plain_producer(self) -> KafkaProducer:
