@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from infra.testbed.choice import Unusable
 
-READY_WITHIN: Final = 120.0
+READY_WITHIN: Final = 300.0  # seconds; 15 on an idle machine
 END_WITHIN: Final = 15.0
 TAIL: Final = 25  # lines of a log that are shown
 NOBODY: Final = "nobody"  # who runs what refuses to run as root

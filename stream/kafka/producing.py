@@ -66,8 +66,7 @@ class Producing:
             try:
                 producer = self._begin()
                 producer.begin_transaction()
-                for one in sent:
-                    _send(producer, one)
+                _all_taken(producer, [_send(producer, one) for one in sent], deadline)
                 self._unsure = _Unsure(list(sent), begin_commit(producer))
             except LogUnavailable as error:
                 last: Exception = error
@@ -131,6 +130,15 @@ class Producing:
 
 def _send(producer: KafkaProducer, sent: Sent) -> Any:
     return producer.send(sent.topic, sent.value, sent.key, headers=list(sent.headers))
+
+
+def _all_taken(producer: KafkaProducer, futures: Sequence[Any], deadline: float) -> None:
+    """Waits until Kafka has every record. Raises KafkaError. The library commits a transaction although some of its records
+    have waited too long and were given up."""
+    producer.flush(max(0.1, deadline - time.monotonic()))
+    for future in futures:
+        if future.exception is not None:
+            raise future.exception
 
 
 def check(records: Sequence[Record]) -> None:
