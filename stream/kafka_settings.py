@@ -26,7 +26,7 @@ class KafkaSettings(Settings):
     password_file: Path | None = None  # a file that holds nothing but the password
     ca_file: Path | None = None  # certificate authority of the servers; the system's where it is not given
     session_s: float = Field(default=45.0, ge=1, le=1800)  # a member silent for so long is taken for dead
-    poll_s: float = Field(default=300.0, ge=1)  # a member that does not ask for records for so long gives its partitions up
+    poll_s: float = Field(default=300.0, ge=1)  # a member that does not poll for so long gives its partitions up
     transaction_s: float = Field(default=15.0, ge=5, le=900)  # a killed writer holds readers up no longer than this
     timeout_s: float = Field(default=30.0, gt=0)  # how long an append is tried before it is given up
     connect_s: float = Field(default=8.0, gt=0)  # how long an answer of Kafka is waited for
