@@ -1,8 +1,8 @@
 """A language's list of words: what a word or an expression is worth, and of which class it is.
 
 A list is a file of lines "entry<TAB>strength[<TAB>class]": strength -3..3; `*` at the end means any ending; several words are
-an expression, whose strength and class replace those of its words. Classes say what a word does rather than how strong it is:
-they mean the same in every language, so what is learnt of them in one helps in the others.
+an expression, whose strength and class replace those of its words. Classes say what a word does to others: "not", "but",
+"more", "less".
 """
 
 from __future__ import annotations
@@ -27,10 +27,7 @@ STEMMERS: Final = {
     "pt": "portuguese",
 }
 LANGUAGES: Final = tuple(STEMMERS)
-CLASSES: Final = (
-    "", "not", "but", "more", "less", "thanks", "wish", "laugh", "insult", "swear", "ask", "tell", "irony", "care", "me",
-    "you", "them", "money", "wait", "broken", "praise", "blame", "love", "sad", "fear", "news", "help", "bye",
-)  # fmt: skip
+CLASSES: Final = ("", "not", "but", "more", "less")
 _OF_CLASS: Final = {name: number for number, name in enumerate(CLASSES)}
 NEGATES: Final = _OF_CLASS["not"]
 _SHORTEST_STEM: Final = 4  # shorter stems are shared by words of other meaning
