@@ -174,9 +174,9 @@ def _told(words: Sequence[_Word], label: str) -> str:
     """The words that decided, strongest first; of a label that is not neutral only those that speak for it."""
     if label != "neutral":
         sign = 1.0 if label == "positive" else -1.0
-        words = [word for word in words if word[1] * sign > 0] or words
+        words = [word for word in words if word[1] * sign > 0]
     if not words:
-        return "no word of sentiment"
+        return "no single word: all of it together"
     if len(words) > 1:
         words = sorted(words, key=_strength)[:_SHOWN]
     return "words: " + ", ".join(

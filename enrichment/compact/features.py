@@ -32,8 +32,8 @@ from enrichment.compact.wordlist import CLASSES, NEGATES, WordList
 
 BITS: Final = 18
 SIZE: Final = 1 << BITS  # of the hashed space, one for each language
-GROUPS: Final = ("word", "stem", "negated stem", "neighbours", "classes in order", "marks")
-WORDS, STEMS, NEGATED, NEIGHBOURS, ORDER, MARKS = range(len(GROUPS))
+GROUPS: Final = ("word", "stem", "negated stem", "neighbours", "marks")
+WORDS, STEMS, NEGATED, NEIGHBOURS, MARKS = range(len(GROUPS))
 REACH: Final = 5  # pieces that a negation reaches over, not past a stop
 TURNED: Final = -0.6  # what is left of a strength that is negated
 _STOPS: Final = frozenset(".,;:!?()…") | {"!!", "??", "!?"}
@@ -42,7 +42,8 @@ _QUOTES: Final = frozenset('"“”«»')
 _MORE, _LESS, _BUT = CLASSES.index("more"), CLASSES.index("less"), CLASSES.index("but")
 _LONGEST: Final = 5  # pieces of an expression that are looked for
 _MEMO: Final = 200_000  # tokens remembered; some 250 bytes each
-_FILTER: Final = 1 << 20
+_FILTER: Final = 1 << 18
+_MASK: Final = np.uint32(_FILTER - 1)
 _ONE, _TWO, _THREE = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 _PART: Final = np.uint32(1 << (32 - BITS))  # the upper bits of a product are the mixed ones
 _END: Final = 0  # the row that ends every text
@@ -187,10 +188,9 @@ class Reader(dict[str, tuple[int, ...]]):
         code: NDArray[np.uint32] = table["code"]
         before = np.concatenate([np.zeros(1, np.uint32), code[:-1]])
         neighbours = (code * _ONE + before * _TWO) // _PART
-        order, order_place = _order(rows, values, classes)
         marks = _mark_ids(table, starts, ends)
-        ids = [table["word"][seen], table["stem"][word], table["negated"][negated], neighbours, order, marks.ravel()]
-        places = [seen, word, negated, place, order_place, np.repeat(ends - 1, marks.shape[1])]
+        ids = [table["word"][seen], table["stem"][word], table["negated"][negated], neighbours, marks.ravel()]
+        places = [seen, word, negated, place, np.repeat(ends - 1, marks.shape[1])]
         where = np.concatenate(places)
         return Batch(
             rows=rows,
@@ -223,11 +223,13 @@ class Reader(dict[str, tuple[int, ...]]):
         found: dict[int, int] = {}
         taken: set[int] = set()
         for size in range(_LONGEST, 1, -1):
-            for last_place in np.flatnonzero(self._expressions[size].take(mixed[size - 1] % _FILTER)).tolist():
+            for last_place in np.flatnonzero(self._expressions[size].take(mixed[size - 1] & _MASK)).tolist():
                 first = last_place - size + 1
                 if first < 0 or not taken.isdisjoint(range(first, last_place + 1)):
                     continue
-                worth = self._words.expressions.get(tuple([self._keys[row] for row in rows[first : last_place + 1]]))
+                worth = self._words.expressions.get(
+                    tuple([self._keys[row] for row in rows[first : last_place + 1].tolist()])
+                )
                 if worth is not None:
                     taken.update(range(first, last_place + 1))
                     values[first : last_place + 1] = 0
@@ -287,22 +289,6 @@ def _weighed(values: NDArray[np.float32], classes: NDArray[np.int8], turned: NDA
     before = np.concatenate([np.zeros(1, np.int8), classes[:-1]])
     factor = np.where(before == _MORE, 1.4, np.where(before == _LESS, 0.6, 1.0))
     return (values * factor * np.where(turned, TURNED, 1.0)).astype(np.float32)
-
-
-def _order(
-    rows: NDArray[np.int64], values: NDArray[np.float32], classes: NDArray[np.int8]
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Pairs and triples of what the word list knows, all between left out: (ids, places)."""
-    strengths = np.clip(np.rint(values), -3, 3).astype(np.int64) + 3
-    kept = np.flatnonzero((strengths != 3) | (classes != 0) | (rows == _END))
-    ends = rows[kept] == _END
-    code = np.where(ends, 0, strengths[kept] * len(CLASSES) + classes[kept] + 1).astype(np.uint32)
-    one, two = np.zeros_like(code), np.zeros_like(code)
-    one[1:] = code[:-1]
-    two[2:] = np.where(ends[1:-1], 0, code[:-2])  # nothing from the text before
-    pairs = (code * _ONE + one * _THREE + np.uint32(7)) // _PART
-    triples = (code * _ONE + one * _TWO + two * _THREE + np.uint32(77)) // _PART
-    return np.concatenate([pairs, triples]), np.concatenate([kept, kept])
 
 
 def _numbers(

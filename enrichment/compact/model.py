@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from enrichment.compact.features import FIRST_COUNT, GROUPS, MARKS, SIZE, Batch, levels
 
-SHARES: Final = np.array([0.7, 0.7, 0.5, 0.7, 0.5, 0.7], np.float32)  # of GROUPS
+SHARES: Final = np.array([0.7, 0.7, 0.5, 0.7, 0.7], np.float32)  # of GROUPS
 NUMBERS_SHARE: Final = 0.6
 _TINY: Final = 1e-9
 
