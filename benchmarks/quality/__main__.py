@@ -23,7 +23,7 @@ from benchmarks.quality import floors
 from benchmarks.quality.floors import CHANGELOG, ROOT, Floor
 from benchmarks.quality.score import NoData, Score
 
-AREAS = ("brands", "detector", "extraction", "language", "stories", "terms", "topics", "towards")
+AREAS = ("brands", "detector", "extraction", "language", "sentiment", "stories", "terms", "topics", "towards")
 PAGE = ROOT / "docs" / "quality.md"
 HEAD = """# How good the tags are
 

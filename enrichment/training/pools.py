@@ -21,6 +21,7 @@ POLITICS: Final = re.compile(
 class Split:
     """Train on one part, measure on another of other topics or another time."""
 
+    id: str  # language, then what it learnt from
     name: str
     language: str
     train: list[Labelled]
@@ -43,11 +44,11 @@ def splits(data: Path) -> Iterator[Split]:
     italian = pool(data, "it")
     political = [one for one in italian if POLITICS.search(one.text)]
     other = [one for one in italian if not POLITICS.search(one.text)]
-    yield Split("Italian: politics -> other topics", "it", political, distinct(other, political), "macro-F1")
-    yield Split("Italian: other topics -> politics", "it", other, distinct(political, other), "macro-F1")
+    yield Split("it-politics", "Italian: politics -> other topics", "it", political, distinct(other, political), "macro-F1")
+    yield Split("it-other", "Italian: other topics -> politics", "it", other, distinct(political, other), "macro-F1")
     tweets = distinct(semeval(data))
     airlines = distinct(airline(data))
     late = [one for one in tweets if "2016" in one.part]
     early = [one for one in tweets if "2016" not in one.part]
-    yield Split("English: SemEval 2013-2015 -> 2016", "en", early, distinct(late, early), "macro recall")
-    yield Split("English: SemEval -> airlines", "en", tweets, distinct(airlines, tweets), "macro-F1")
+    yield Split("en-early", "English: SemEval 2013-2015 -> 2016", "en", early, distinct(late, early), "macro recall")
+    yield Split("en-tweets", "English: SemEval -> airlines", "en", tweets, distinct(airlines, tweets), "macro-F1")
