@@ -23,7 +23,11 @@ from enrichment.training.pools import Split, splits
 from enrichment.training.sets import LABELS, mended
 
 HELD_OUT: Final = Path(__file__).with_name("sentiment.npz")
-SXSW: Final = {"Positive emotion": "positive", "Negative emotion": "negative", "No emotion toward brand or product": "neutral"}
+SXSW: Final = {
+    "Positive emotion": "positive",
+    "Negative emotion": "negative",
+    "No emotion toward brand or product": "neutral",
+}
 BINS: Final = 10
 
 
@@ -50,7 +54,9 @@ def _measured(split: Split, compact: SentimentEngine) -> Iterator[Score]:
     yield score(f"{name}-told", 100 * len(sure) / len(pairs), "of all, %")
     yield score(f"{name}-calibration", calibration(pairs, judged), "error, %")
     words = judge(LexiconEngine(), [one.text for one in split.test], split.language)
-    yield score(f"{name}-lexicon", worth(list(zip(true, [one.label for one in words], strict=True))), f"{split.score}, %")
+    yield score(
+        f"{name}-lexicon", worth(list(zip(true, [one.label for one in words], strict=True))), f"{split.score}, %"
+    )
 
 
 def judge(engine: SentimentEngine, texts: Sequence[str], language: str) -> list[Judgement]:

@@ -44,7 +44,9 @@ def splits(data: Path) -> Iterator[Split]:
     italian = pool(data, "it")
     political = [one for one in italian if POLITICS.search(one.text)]
     other = [one for one in italian if not POLITICS.search(one.text)]
-    yield Split("it-politics", "Italian: politics -> other topics", "it", political, distinct(other, political), "macro-F1")
+    yield Split(
+        "it-politics", "Italian: politics -> other topics", "it", political, distinct(other, political), "macro-F1"
+    )
     yield Split("it-other", "Italian: other topics -> politics", "it", other, distinct(political, other), "macro-F1")
     tweets = distinct(semeval(data))
     airlines = distinct(airline(data))

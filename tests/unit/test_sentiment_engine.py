@@ -44,7 +44,10 @@ def test_it_says_when_it_cannot_say(engine: LexiconEngine) -> None:
 
 
 def test_it_names_the_words_and_what_turned_them(engine: LexiconEngine) -> None:
-    assert judge(engine, "servizio pessimo, non bello", "it").by == 'words: "servizio pessimo" -3.0, "bello" -1.4 (negated)'
+    assert (
+        judge(engine, "servizio pessimo, non bello", "it").by
+        == 'words: "servizio pessimo" -3.0, "bello" -1.4 (negated)'
+    )
     assert judge(engine, "il bar", "it").by == "no word of sentiment"
 
 
