@@ -1,11 +1,12 @@
 """Which brand, in which language, how it is meant, about what, and of which story: the worker and its parts."""
 
 from enrichment.ambiguous import Ambiguous, ambiguous_names, rule_for, unruled
+from enrichment.corrected import CannotTrain, Retaught, train_sentiment, train_topics
 from enrichment.engines import EngineError, second_engine, sentiment_engine
 from enrichment.expressions import Document, Expressions, Facts
 from enrichment.expressions import check as check_expression
 from enrichment.history import Told, bring_in, outstanding, retag
-from enrichment.models import Models, NoSuchModel, Tagging, TaughtTopic
+from enrichment.models import SENTIMENT, Models, NoSuchModel, SentimentModel, Tagging, TaughtTopic
 from enrichment.preview import Example, Preview, preview
 from enrichment.second_opinion import run_second_opinion
 from enrichment.sentiment import Judgement, Passage, SentimentEngine
@@ -20,9 +21,11 @@ from enrichment.worker import GROUP, TooManyDead, run_worker
 
 __all__ = [
     "GROUP",
+    "SENTIMENT",
     "STORIES_GROUP",
     "Ambiguous",
     "CannotTeach",
+    "CannotTrain",
     "Document",
     "EngineError",
     "Enricher",
@@ -40,7 +43,9 @@ __all__ = [
     "Preview",
     "Quality",
     "Rejected",
+    "Retaught",
     "SentimentEngine",
+    "SentimentModel",
     "Stories",
     "Tagging",
     "TaughtTopic",
@@ -63,5 +68,7 @@ __all__ = [
     "second_engine",
     "sentiment_engine",
     "teach",
+    "train_sentiment",
+    "train_topics",
     "unruled",
 ]

@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,6 +21,7 @@ from enrichment.teaching import Learnt, Quality
 from index import Conflict, Records
 
 MODEL: Final = "model"
+SENTIMENT: Final = "sentiment"  # the name of what corrections of sentiment taught
 TAGGING: Final = "tagging"
 LOOK: Final = 2.0
 _CURRENT: Final = "current"
@@ -69,6 +70,29 @@ def packed(learnt: Learnt) -> tuple[float, bytes]:
     return step, zlib.compress(np.round(values / step).astype(np.int8).tobytes(), 9)
 
 
+class SentimentModel(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of what people's corrections taught about sentiment, on top of the compact engine."""
+
+    version: int
+    at: datetime
+    by: str
+    examples: int
+    crossed: tuple[float, float]  # macro-F1, %, without and with it, by cross-validation
+    later: tuple[float, float]  # the same on the newest corrections, learnt from the older ones
+    content: bytes  # for Corrections.loads
+
+    @property
+    def key(self) -> str:
+        return f"{SENTIMENT}/{self.version}"
+
+
+class Switched(NamedTuple):
+    """What is switched on."""
+
+    topics: Sequence[TaughtTopic] = ()
+    sentiment: SentimentModel | None = None
+
+
 class Tagging(msgspec.Struct, frozen=True, kw_only=True):
     """Which models are switched on: name ("topic/lost-luggage") -> version. `before`: what was so earlier, newest last."""
 
@@ -88,8 +112,8 @@ class Switchboard:
         self._state = -1  # so that the first look tells
         self._looked = -LOOK
 
-    def changed(self) -> Sequence[TaughtTopic] | None:
-        """The topics to work with from now on; None where nothing has changed."""
+    def changed(self) -> Switched | None:
+        """What to work with from now on; None where nothing has changed."""
         if time.monotonic() - self._looked < LOOK:
             return None
         self._looked = time.monotonic()
@@ -97,7 +121,7 @@ class Switchboard:
         if state == self._state:
             return None
         self._state = state
-        return self._models.switched_on()
+        return self._models.switched()
 
 
 class Models:
@@ -119,9 +143,9 @@ class Models:
         return self._tagging()[1]
 
     # -- topics -------------------------------------------------------------------------------------------------------
-    def keep(self, topic: TaughtTopic) -> None:
+    def keep(self, model: TaughtTopic | SentimentModel) -> None:
         """Stores a version; it is not switched on by that. Raises index.Conflict where the version is there."""
-        self._records.put(MODEL, topic.key, msgspec.json.encode(topic), expect=0)
+        self._records.put(MODEL, model.key, msgspec.json.encode(model), expect=0)
 
     def topics(self) -> list[TaughtTopic]:
         """All versions of all topics, by id and version."""
@@ -143,6 +167,18 @@ class Models:
         names = [f"{name}/{version}" for name, version in sorted((tagging.models if tagging else {}).items())]
         stored = [self._records.get(MODEL, name) for name in names if name.startswith("topic/")]
         return [_topic(one.body) for one in stored if one is not None]
+
+    def sentiments(self) -> list[SentimentModel]:
+        """What corrections of sentiment taught, oldest first."""
+        stored = [one for one in self._records.scan(MODEL) if one.id.startswith(f"{SENTIMENT}/")]
+        return sorted((_sentiment(one.body) for one in stored), key=lambda one: one.version)
+
+    def switched(self) -> Switched:
+        """All that is at work."""
+        tagging = self.tagging()
+        version = tagging.models.get(SENTIMENT) if tagging else None
+        stored = self._records.get(MODEL, f"{SENTIMENT}/{version}") if version else None
+        return Switched(self.switched_on(), _sentiment(stored.body) if stored else None)
 
     def forget(self, id: str) -> None:
         """Deletes every version. Raises NoSuchModel; ValueError while it is switched on."""
@@ -192,6 +228,10 @@ class Models:
                 return after
             except Conflict:
                 continue  # somebody else was faster: on top of theirs
+
+
+def _sentiment(body: bytes) -> SentimentModel:
+    return msgspec.json.decode(body, type=SentimentModel)
 
 
 def _topic(body: bytes) -> TaughtTopic:

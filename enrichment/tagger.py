@@ -15,12 +15,13 @@ import msgspec
 import xxhash
 
 from enrichment.brands import BrandRules, Naming
+from enrichment.compact import CompactEngine, Corrections
 from enrichment.decoding import Unreadable, decode
 from enrichment.engines import sentiment_engine
 from enrichment.expressions import Document, Facts
 from enrichment.keywords import Hit, KeywordMatcher
 from enrichment.language import LanguageModel
-from enrichment.models import TaughtTopic
+from enrichment.models import Switched
 from enrichment.sentiment import MASK, Judgement, Passage, SentimentEngine
 from enrichment.settings import EnrichmentSettings
 from enrichment.signatures import hour_of, publisher_of, signatures
@@ -74,29 +75,31 @@ class Enricher:
         self._tokens = Tokens(self._languages)
         self.sentiment = sentiment or sentiment_engine(settings)
         self._towards = Towards()
+        self._corrected = False
         self._why = Why(self._brands, self._topics)
         self._ids = tuple(brand.id for brand in brands)
         self._numbers = {id: number for number, id in enumerate(self._ids)}
         owners = [self._brands.brand_of(name) for name in range(len(self._brands.names))]
         self._masks = [f"{MASK}{self._numbers[owner]}" for owner in owners]
-        self._parts = self._named_parts(brands)
-        self.adopt(())
-
-    def adopt(self, topics: Sequence[TaughtTopic]) -> None:
-        """From now on these taught topics are given too, and `engine` says so."""
-        self._taught = TaughtTopics(topics)
-        parts = [*self._parts, self._taught.version] if topics else self._parts
-        self.engine = f"r{RULES_VERSION}-{hashlib.blake2b(chr(0).join(parts).encode(), digest_size=5).hexdigest()}"
-
-    def _named_parts(self, brands: Sequence[Brand]) -> list[str]:
-        return [
-            str(RULES_VERSION),
-            self.sentiment.version,
-            self._towards.version,
+        self._rules = [
             *(brand.model_dump_json() for brand in brands),
             *(rule.model_dump_json() for rule in self._topics.rules),
-            *self.settings.languages,
+            *settings.languages,
         ]
+        self.adopt(Switched())
+
+    def adopt(self, switched: Switched) -> None:
+        """From now on what users taught is used too, and `engine` says so. Corrections of sentiment are the compact engine's."""
+        self._taught = TaughtTopics(switched.topics)
+        if isinstance(self.sentiment, CompactEngine):
+            learnt = switched.sentiment
+            corrections = Corrections.loads(learnt.content) if learnt else None
+            if learnt or self._corrected:
+                self.sentiment = self.sentiment.with_corrections(corrections)
+            self._corrected = learnt is not None
+        parts = [str(RULES_VERSION), self.sentiment.version, self._towards.version, *self._rules]
+        parts += [self._taught.version] if switched.topics else []
+        self.engine = f"r{RULES_VERSION}-{hashlib.blake2b(chr(0).join(parts).encode(), digest_size=5).hexdigest()}"
 
     def tag(self, values: Sequence[bytes]) -> list[Mention | Rejected]:
         """One answer for each record, in order. Batches of 32 and more cost a quarter of records one by one."""

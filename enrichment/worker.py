@@ -113,10 +113,10 @@ class _Worker:
     def adopt(self) -> None:
         """Takes up what a user has switched on or off since. A store that is away for now is no reason to stop."""
         try:
-            topics = self._switchboard.changed()
-            if topics is None:
+            switched = self._switchboard.changed()
+            if switched is None:
                 return
-            self._enricher.adopt(topics)
+            self._enricher.adopt(switched)
             self._say_engine()
         except StoreUnavailable:
             return

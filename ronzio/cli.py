@@ -25,6 +25,7 @@ COMMANDS: dict[str, _Entry] = {
     "match": _Entry("match", "What an expression would have found among the things fetched last."),
     "query": _Entry("query", "Ask the mentions a question: table, CSV, JSON or Parquet."),
     "topic": _Entry("topic", "Teach topics by example, see how good they are, switch them on."),
+    "train": _Entry("train", "Learn from your own corrections, or undo it."),
     "retag": _Entry("retag", "Tag history anew, while everything goes on."),
     "import": _Entry("import_", "Bring in mentions from a CSV, JSONL or Parquet file."),
     "dead": _Entry("dead", "What could not be handled: list, show, replay."),

@@ -43,7 +43,7 @@ def retag_command(
     with opened_index(settings) as index, opened_log(settings) as log:
         wanted = parse_query(query) if query else None
         enricher = Enricher(settings.brands, settings.enrichment)
-        enricher.adopt(Models(index.records).switched_on())
+        enricher.adopt(Models(index.records).switched())
         _warn_of_others(index, enricher.engine)
 
         def work(alone: Stop) -> None:
