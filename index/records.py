@@ -73,6 +73,11 @@ class SqliteRecords:
                 return
             last, first = rows[-1][0], False
 
+    def kinds(self) -> list[str]:
+        """All there are, in order."""
+        with self._pool.connection() as connection:
+            return [kind for (kind,) in connection.execute("SELECT DISTINCT kind FROM records ORDER BY kind")]
+
     def version(self) -> int:
         """Rises with every change, made here or by another process."""
         with self._pool.connection() as connection:

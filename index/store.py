@@ -109,6 +109,10 @@ class Records(Protocol):
         """All of a kind, by id."""
         ...
 
+    def kinds(self) -> list[str]:
+        """All there are, in order."""
+        ...
+
     def version(self) -> int:
         """Changes whenever another process has written; cheap, for waiting and for caches."""
         ...

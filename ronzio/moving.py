@@ -5,14 +5,15 @@ letters, signatures of the last mentions, and the records that nobody has handle
 is, in the old log. Nothing is deleted there.
 
 Every step may be done again, and a file tells how far it came, so a move that was cut off goes on where it was. Records are
-the one thing that cannot be appended twice: before each append the file says how many the target has, and a step that was cut
-off looks whether they are more.
+the one thing that cannot be appended twice: before each append the file says where the target ends, and a step that was cut off
+looks whether anything can be read behind that. (Offsets alone do not tell: on Kafka an append that was cut off takes some.)
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +22,13 @@ import msgspec
 
 from enrichment import GROUP, STORIES_GROUP
 from index import Index, moving
-from stream import EDITS, RAW, SIGNATURES, TOPICS, DeadLetter, Log, Record
+from ronzio.lease import holders
+from stream import EDITS, RAW, SIGNATURES, TOPICS, DeadLetter, Log, Record, utc_now
 
-KINDS: Final = ("source", "incident", "mail", "model", "tagging")  # of the small records; leases stay behind
+LEFT: Final = ("lease",)  # of the small records; all other kinds go
 GROUPS: Final = {RAW: GROUP, EDITS: GROUP, SIGNATURES: STORIES_GROUP}
 PAGE: Final = 1000
+PATIENCE: Final = 120.0  # seconds
 SIGNATURES_KEPT: Final = 4000  # records of signatures that are taken along, to tell copies of old mentions
 
 Tell = Callable[[str, int, int], None]
@@ -43,6 +46,13 @@ class Installation:
         self.name = name
         self.log = log
         self.index = index
+
+    def busy(self) -> str:
+        """A process that works on it, here or elsewhere; "" if none does."""
+        groups = {"worker": (GROUP, RAW), "stories": (STORIES_GROUP, SIGNATURES)}
+        at_work = [process for process, (group, topic) in groups.items() if self.log.members(group, topic)]
+        at_work += [f"{lease} on {host}" for lease, host in holders(self.index.records, utc_now()).items()]
+        return at_work[0] if at_work else ""
 
     def is_empty(self) -> bool:
         records = sum(end - first for topic in TOPICS for first, end in self.log.ends(topic).values())
@@ -72,6 +82,9 @@ def move(source: Installation, target: Installation, memory: Memory, tell: Tell)
 
     Nothing may work on either side meanwhile.
     """
+    for side in (source, target):
+        if busy := side.busy():
+            raise MoveFailed(f"{busy} of {side.name} is running: stop everything first")
     if not memory.said and not target.is_empty():
         raise MoveFailed(f"{target.name} holds an installation already; name another prefix or data_dir")
     memory.say(target=target.name)
@@ -100,11 +113,15 @@ def _entries(source: Installation, target: Installation, memory: Memory, tell: T
 
 def _small_records(source: Installation, target: Installation, tell: Tell) -> None:
     done = 0
-    for kind in KINDS:
+    for kind in _kinds(source):
         for stored in source.index.records.scan(kind):
             target.index.records.put(kind, stored.id, stored.body)
             done += 1
             tell("records", done, done)
+
+
+def _kinds(side: Installation) -> list[str]:
+    return [kind for kind in side.index.records.kinds() if kind not in LEFT]
 
 
 def _records(source: Installation, target: Installation, topic: str, memory: Memory, tell: Tell) -> None:
@@ -123,15 +140,33 @@ def _append(log: Log, topic: str, pages: Iterator[list[Record]], memory: Memory,
     done = 0
     for number, page in enumerate(pages):
         done += len(page)
-        said = memory.said.get(name, [0, -1])
-        if number < said[0]:
+        begun, ends = memory.said.get(name, [0, None])
+        if number < begun:
             continue
-        size = sum(end for _, end in log.ends(topic).values())
-        if said[1] in (-1, size):  # not begun, or begun and nothing came of it
-            memory.say(**{name: [number, size]})
+        cut_off = ends is not None
+        if not cut_off:
+            ends = {str(partition): end for partition, (_, end) in log.ends(topic).items()}
+            memory.say(**{name: [number, ends]})
+        if not cut_off or not _behind(log, topic, ends, 1):
             log.append(topic, page)
-        memory.say(**{name: [number + 1, -1]})
+        _await(log, topic, ends, len(page))
+        memory.say(**{name: [number + 1, None]})
         tell(name, done, done)
+
+
+def _behind(log: Log, topic: str, ends: Mapping[str, int], most: int) -> int:
+    """How many records can be read behind these offsets, counted up to `most` in each partition."""
+    return sum(len(log.read(topic, int(partition), end, most)) for partition, end in ends.items())
+
+
+def _await(log: Log, topic: str, ends: Mapping[str, int], count: int) -> None:
+    """Until so many can be read, so that the next look at where the target ends is right: Kafka shows what is committed some
+    moments later, and an append that was cut off holds readers up until its time is over."""
+    deadline = time.monotonic() + PATIENCE
+    while _behind(log, topic, ends, count) < count:
+        if time.monotonic() > deadline:
+            raise MoveFailed(f"{topic}: what was appended cannot be read after {PATIENCE:.0f} s")
+        time.sleep(0.2)
 
 
 def _kept_behind(log: Log, topic: str) -> Mapping[int, tuple[int, int]]:
@@ -183,9 +218,9 @@ def _moved(letter: DeadLetter) -> DeadLetter:
 def compare(source: Installation, target: Installation) -> dict[str, Any]:
     """Counts and checksums of both sides. Raises MoveFailed naming what differs."""
     one, two = _figures(source), _figures(target)
-    for name in one:
-        if one[name] != two[name]:
-            raise MoveFailed(f"{name}: {source.name} has {one[name]}, {target.name} has {two[name]}")
+    for name in one | two:
+        if one.get(name) != two.get(name):
+            raise MoveFailed(f"{name}: {source.name} has {one.get(name)}, {target.name} has {two.get(name)}")
     return one
 
 
@@ -198,7 +233,7 @@ def _figures(side: Installation) -> dict[str, Any]:
         "erased authors": len(moving.erased_authors(side.index)),
         "books": msgspec.to_builtins(dict(sorted(side.index.books().items()))),
     }
-    for kind in KINDS:
+    for kind in _kinds(side):
         bodies = [stored.id.encode() + b"\0" + stored.body for stored in side.index.records.scan(kind)]
         digest = hashlib.blake2b(b"\0".join(sorted(bodies)), digest_size=8).hexdigest()
         found[f"{kind} records"] = f"{len(bodies)}, checksum {digest}"

@@ -76,6 +76,13 @@ class ElasticRecords:
                 return
             body["search_after"] = hits[-1]["sort"]
 
+    def kinds(self) -> list[str]:
+        """All there are, in order."""
+        body = {"size": 0, "aggs": {"kinds": {"terms": {"field": "kind", "size": _PAGE}}}}
+        patiently_missing(lambda: self._client.call("POST", f"/{self._index}/_refresh"), None)
+        answer = patiently_missing(lambda: self._client.call("POST", f"/{self._index}/_search", body), {})
+        return sorted(bucket["key"] for bucket in answer.get("aggregations", {}).get("kinds", {}).get("buckets", ()))
+
     def version(self) -> int:
         """Rises with every change, made here or by another process."""
         path = "indices.*.shards.*.seq_no.max_seq_no"

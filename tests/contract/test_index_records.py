@@ -27,9 +27,12 @@ def test_a_record_comes_back_under_its_kind(records: Records) -> None:
     version = records.put("source", "feed:acme", b'{"a":1}')
     assert records.get("source", "feed:acme") == ("feed:acme", version, b'{"a":1}')
     assert records.get("mail", "feed:acme") is None
+    records.put("mail", "1", b"")
+    assert records.kinds() == ["mail", "source"]
     records.delete("source", "feed:acme")
     records.delete("source", "feed:acme")
     assert records.get("source", "feed:acme") is None
+    assert records.kinds() == ["mail"]
 
 
 def test_who_has_read_an_older_version_may_not_overwrite(stores: Stores, records: Records) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,13 +15,18 @@ from typing import Any
 import msgspec
 import pytest
 from index_backends import ELASTICSEARCH, drop_indices, elastic_settings
-from log_backends import KAFKA, drop_topics, kafka_settings
+from log_backends import KAFKA, PARTITIONS, drop_topics, kafka_settings, until
 
+from alerts import MailSettings
+from alerts.outbox import Outbox
+from alerts.smtp import Outcome
 from enrichment import GROUP, STORIES_GROUP, Enricher, EnrichmentSettings, run_stories, run_worker
 from index import open_index
+from ronzio.lease import run_alone
 from ronzio.moving import Installation, Memory, MoveFailed, move
+from ronzio.process import Stop
 from ronzio.status import books
-from stream import EDITS, RAW, SIGNATURES, Brand, Edit, Item, Record, mention_id, open_log
+from stream import EDITS, RAW, SIGNATURES, Brand, Edit, Item, Mail, Record, mention_id, open_log
 
 pytestmark = [
     pytest.mark.services,
@@ -92,13 +101,30 @@ def lived_in(folder: Path, enricher: Enricher) -> Installation:
     work(side, enricher)
     incident = {"id": "acme-1", "state": "open"}
     side.index.records.put("incident", "acme-1", msgspec.json.encode(incident))
-    side.index.records.put("mail", "acme-1/start", b'{"sent": true}')
+    for name, sent in (("start", NOW), ("end", None)):
+        mail = Mail(
+            id=f"acme-1/{name}", to=("maria@example.com",), subject=name, text="t", html="h", language="it",
+            created_at=NOW, due_at=NOW, sent_at=sent,
+        )  # fmt: skip
+        side.index.records.put("mail", mail.id, msgspec.json.encode(mail))
     side.index.records.put("source", "feed:prova", b'{"cursor": "x"}')
     side.index.records.put("lease", "crawler", b'{"host": "old"}')
     side.log.append(RAW, items(COUNT, WAITING), account="feed:prova")
     late = Edit(id="late", at=NOW, by="anna", mention=mention_id("item:1"), changes={"note": "late"})
     side.log.append(EDITS, [Record(b"k", msgspec.json.encode(late))])
     return side
+
+
+def sent_by(side: Installation) -> list[str]:
+    """Which mails this side sends now."""
+    sent = []
+
+    def deliver(mail: Mail, _settings: MailSettings) -> Outcome:
+        sent.append(mail.id)
+        return Outcome(accepted=mail.to)
+
+    Outbox(side.index, MailSettings(host="mail.example.org"), deliver).send_due(NOW + timedelta(minutes=1))
+    return sent
 
 
 def told(_what: str, _done: int, _total: int) -> None:
@@ -117,6 +143,7 @@ def test_there_and_back_nothing_is_lost_and_nothing_twice(tmp_path: Path, prefix
     assert figures["mentions"] == sum(1 for _ in old.index.get([mention_id(f"item:{n}") for n in range(COUNT)])) > 1100
     assert sum(new.log.lag(GROUP, RAW).values()) in range(WAITING, WAITING + 20)
     assert new.index.records.get("lease", "crawler") is None
+    assert sent_by(new) == ["acme-1/end"], "what was sent before the move is not sent again"
     work(new, enricher)
     account = {entry.source: entry for entry in books(new.log, new.index)}
     assert sum(entry.waiting for entry in account.values()) == 0
@@ -129,6 +156,10 @@ def test_there_and_back_nothing_is_lost_and_nothing_twice(tmp_path: Path, prefix
     back = here(tmp_path / "back")
     move(new, back, Memory(tmp_path / "memory.json"), told)
     assert len(back.log.dead(RAW)) == 1
+    assert sent_by(back) == []
+    source = back.index.records.get("source", "feed:prova")
+    assert source is not None
+    assert source.body == b'{"cursor": "x"}', "it goes on where it stopped"
     bodies = {body["id"]: body for body in back.index.get(list(everything(new)))}
     assert bodies == everything(new)
     work(back, enricher)
@@ -161,12 +192,65 @@ def test_a_move_that_was_cut_off_goes_on(tmp_path: Path, prefix: str, enricher: 
     close(old, second)
 
 
+def test_nothing_moves_while_something_runs(tmp_path: Path, prefix: str, enricher: Enricher) -> None:
+    old, new = here(tmp_path / "old"), there(prefix)
+    old.log.append(RAW, items(0, 1))
+    new.index.fresh()
+    with new.log.consumer(GROUP, [RAW]) as worker:
+        worker.poll(timeout=5)
+        with pytest.raises(MoveFailed, match="worker of services is running"):
+            move(old, new, Memory(tmp_path / "memory.json"), told)
+    stop = Stop()
+    crawling = threading.Thread(
+        target=run_alone, args=(old.index.records, "crawler", stop, lambda inner: inner.wait(60))
+    )
+    crawling.start()
+    until(lambda: old.busy())
+    with pytest.raises(MoveFailed, match=r"crawler on .* is running"):
+        move(old, new, Memory(tmp_path / "memory.json"), told)
+    stop.set()
+    crawling.join(20)
+    close(old, new)
+
+
+CUTS = ('"after"', '"mentions.signatures handled"', '"mentions.raw waiting"')  # in the file that tells how far it came
+
+
+def test_the_command_goes_on_after_each_kill(tmp_path: Path, prefix: str, enricher: Enricher) -> None:
+    old = lived_in(tmp_path / "data", enricher)
+    kinds = old.index.records.kinds()
+    close(old)
+    config = tmp_path / "ronzio.toml"
+    config.write_text(
+        f'data_dir = "data"\n[[brands]]\nname = "Aurora"\n[kafka]\nservers = ["{KAFKA}"]\nprefix = "{prefix}"\n'
+        f'partitions = {PARTITIONS}\ntransaction_s = 5\n[elasticsearch]\nhosts = ["{ELASTICSEARCH}"]\nprefix = "{prefix}"\n'
+    )
+    command = [sys.executable, "-m", "ronzio", "migrate", "--to", "elasticsearch/kafka", "--config", str(config)]
+    memory = tmp_path / "data" / "run" / "migration-elasticsearch-kafka.json"
+    for cut in CUTS:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            until(lambda cut=cut: memory.exists() and cut in memory.read_text(), 60)  # type: ignore[misc]
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Going on with a move that was cut off." in done.stdout
+    assert "both sides are equal" in done.stdout
+    assert not memory.exists()
+    new = there(prefix)
+    assert new.index.records.kinds() == [kind for kind in kinds if kind != "lease"]
+    assert sent_by(new) == ["acme-1/end"]
+    work(new, enricher)
+    assert sum(entry.waiting for entry in books(new.log, new.index)) == 0
+    close(new)
+
+
 def test_what_differs_is_named(
     tmp_path: Path, prefix: str, enricher: Enricher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = lived_in(tmp_path / "old", enricher), there(prefix)
     put = new.index.records.put
     monkeypatch.setattr(new.index.records, "put", lambda kind, id, body: put(kind, id, body + b" "))
-    with pytest.raises(MoveFailed, match="source records"):
+    with pytest.raises(MoveFailed, match="incident records"):
         move(old, new, Memory(tmp_path / "memory.json"), told)
     close(old, new)

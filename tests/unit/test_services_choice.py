@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import fcntl
 import hashlib
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +215,59 @@ def test_with_given_addresses_the_command_just_runs(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (asked.returncode, asked.stdout) == (5, "k:1\n")
     assert not list(tmp_path.iterdir())
+
+
+STANDING = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from infra import services
+from infra.testbed import daemons, stand
+def bring_up(self, chosen, cache, env, *, secure, tied):
+    started = daemons.start("kafka", [sys.argv[2], "600"], self.folder / "log", {}, tied=tied, folder=self.folder)
+    self.daemons.append(started)
+    self.save()
+stand.Stand.bring_up = bring_up
+sys.exit(services.main(["run", "--", *sys.argv[3:]]))
+"""
+
+
+@pytest.mark.parametrize("how", ["failure", "SIGINT", "SIGTERM", "SIGKILL"])
+def test_the_services_end_with_the_run_however_it_ends(tmp_path: Path, how: str) -> None:
+    java = tmp_path / "java"  # stands for a service: only a program of this name is taken for one
+    java.write_bytes(Path("/bin/sleep").read_bytes())
+    java.chmod(0o755)
+    work = "exit 3" if how == "failure" else "echo up; exec sleep 600"
+    command = [sys.executable, "-c", STANDING, str(ROOT), str(java), "sh", "-c", work]
+    env = {"PATH": "/bin:/usr/bin", "RONZIO_SERVICES_DIR": str(tmp_path / "services")}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, start_new_session=True) as run:
+        assert run.stdout is not None
+        if how != "failure":
+            assert run.stdout.readline() == b"up\n"
+            until(lambda: running(java))
+        if how == "SIGINT":
+            os.killpg(run.pid, signal.SIGINT)  # as the terminal does
+        elif how != "failure":
+            run.send_signal(signal.Signals[how])
+        try:
+            code = run.wait(30)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)  # after SIGKILL the command is left, which nobody else ends
+    assert code == {"failure": 3, "SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}[how]
+    until(lambda: not running(java))
+    assert how == "SIGKILL" or not list((tmp_path / "services").iterdir())
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+def running(program: Path) -> bool:
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if place.read_bytes().startswith(str(program).encode() + b"\0"):
+                return True
+    return False
