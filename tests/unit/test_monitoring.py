@@ -98,6 +98,12 @@ def test_promtool_takes_the_configuration_and_the_rules() -> None:
     promtool("check", "rules", PROMETHEUS / "alerts.yml")
 
 
+def test_promtool_takes_what_the_container_of_prometheus_finds(tmp_path: Path) -> None:
+    for file in (ROOT / "infra" / "compose" / "prometheus.yml", PROMETHEUS / "alerts.yml"):
+        shutil.copy(file, tmp_path)  # docker-compose.yml mounts them side by side
+    promtool("check", "config", tmp_path / "prometheus.yml")
+
+
 def test_promtool_sees_each_rule_fire_and_none_while_all_is_well() -> None:
     tried = (PROMETHEUS / "alerts.test.yml").read_text("utf-8")
     assert all(f'alertname="{rule["alert"]}"' in tried for rule in RULES)
