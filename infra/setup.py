@@ -78,7 +78,7 @@ def roles(prefix: str) -> dict[str, dict[str, Any]]:
 
 def set_up(client: Elasticsearch, settings: ElasticSettings, enter: Callable[[], list[str]]) -> list[str]:
     """The indices as they should be, whatever was there, and ways in by `enter`, whose answer is answered. Raises NotReady."""
-    _await(client)
+    _await(client, f"Elasticsearch at {', '.join(settings.hosts)}")
     try:
         made = enter()
         index = open_index(settings)
@@ -133,22 +133,22 @@ def connect(settings: ElasticSettings) -> Elasticsearch:
         raise NotReady(f"Elasticsearch at {', '.join(settings.hosts)}: {error}") from None
 
 
-def _await(client: Elasticsearch) -> None:
+def _await(client: Elasticsearch, there: str) -> None:
     began = time.monotonic()
     for tries in itertools.count():
         try:
             client.cluster.health(wait_for_status="yellow", timeout="5s")
             return
         except elasticsearch.AuthorizationException as error:
-            raise NotReady(f"the user may not set Elasticsearch up: {error}") from None
+            raise NotReady(f"{there}: this user may not set it up: {error}") from None
         except elastic_transport.TlsError as error:
-            raise NotReady(f"Elasticsearch's certificate is not trusted: {error.message}") from None
+            raise NotReady(f"{there}: its certificate is not trusted: {error.message}") from None
         except elasticsearch.AuthenticationException:
             if time.monotonic() - began > REFUSED_FOR:
-                raise NotReady("Elasticsearch refuses the administrator: wrong RONZIO_ELASTICSEARCH_PASSWORD") from None
+                raise NotReady(f"{there} refuses the administrator: wrong RONZIO_ELASTICSEARCH_PASSWORD") from None
         except (elasticsearch.ApiError, elastic_transport.TransportError) as error:
             if time.monotonic() - began > PATIENCE:
-                raise NotReady(f"Elasticsearch is not ready after {PATIENCE:.0f} s: {error}") from None
+                raise NotReady(f"{there} is not ready after {PATIENCE:.0f} s: {error}") from None
         time.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
 
 

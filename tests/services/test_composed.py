@@ -20,14 +20,22 @@ from typing import Any
 
 import pytest
 from composed import ELASTICSEARCH, FOLDER, Composed, bases, secrets, secured
-from spine_harness import Demo, free_ports, until
+from spine_harness import PLAN, Demo, free_ports, until
 from test_spine import read_mails
 
 from infra.testbed.secured import ENV, mapped, read
+from ronzio.demo import Clock, Scenario
 from stream import utc_now
 
 pytestmark = secured
-UP = ("indexer", "worker", "worker", "stories", "crawler", "alerts", "dashboard")
+UP = (
+    "indexer",
+    "worker",
+    "worker",
+    "stories",
+    "alerts",
+    "dashboard",
+)  # and the crawler, once there is something to fetch
 GRACE = 20.0  # seconds: stop_grace_period
 
 
@@ -63,9 +71,15 @@ def outcome(secured_services: None, tmp_path_factory: pytest.TempPathFactory) ->
     found.setups = [composed.run("setup"), composed.run("setup")]
     assert [done.returncode for done in found.setups] == [0, 0], found.setups
     try:
+        ports = bases(len(UP) + 1)
+        for service in UP:
+            composed.start(service, next(ports))
+        _all_healthy(composed)
+        # The crisis begins some seconds after the web: what was published before a source's first visit never alerts
+        web.scenario = Scenario(PLAN, Clock.starting(utc_now().replace(microsecond=0)))
         with web.running():
-            for service, ports in zip(UP, bases(len(UP)), strict=True):
-                composed.start(service, ports)
+            composed.start("crawler", next(ports))
+            _all_healthy(composed)
             _look(composed, web, found, f"http://127.0.0.1:{pages}")
         for one in composed.running:
             one.terminate()
@@ -76,10 +90,12 @@ def outcome(secured_services: None, tmp_path_factory: pytest.TempPathFactory) ->
     yield found
 
 
-def _look(composed: Composed, web: Web, found: Outcome, pages: str) -> None:
+def _all_healthy(composed: Composed) -> None:
     for one in composed.running:
         until(one.healthy, f"{one.name} to be healthy")
 
+
+def _look(composed: Composed, web: Web, found: Outcome, pages: str) -> None:
     def a_mail() -> bool:
         for one in composed.running:
             one.check_alive()
