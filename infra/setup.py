@@ -69,7 +69,7 @@ def roles(prefix: str) -> dict[str, dict[str, Any]]:
             ((records,), _KEEPS),
             cluster=(*_CLUSTER, "monitor"),
         ),
-        "ronzio-worker": role((all_mentions, _MAKES), ((directory, state), _WRITES), ((records,), _LOOKS)),
+        "ronzio-worker": role((all_mentions, _MAKES), ((directory, state), _WRITES), ((records,), _KEEPS)),
         "ronzio-crawler": role(((directory, state), _SEES), ((records,), _KEEPS)),
         "ronzio-alerts": role(*reads, ((records,), _KEEPS)),
         "ronzio-dashboard": role(*reads, ((records,), _LOOKS)),  # what people decide goes into the log

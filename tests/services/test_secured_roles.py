@@ -208,7 +208,7 @@ MAY_NOT = {
     "crawler": ("read mentions", "read a mention", *READERS),
     "dashboard": (*READERS, "write records"),
     "alerts": READERS,
-    "worker": ("write records", "drop indices", *ALWAYS),
+    "worker": ("drop indices", *ALWAYS),
     "indexer": ALWAYS,
 }
 
