@@ -34,6 +34,7 @@ INTENSIFIERS = {
     **dict.fromkeys(_words("completamente sempre ogni ancora enormemente tantissimo moltissimo assai sommamente"), 1.3),
     **dict.fromkeys(_words("poco poca pochi poche abbastanza piuttosto quasi leggermente parzialmente"), 0.6),
 }
+LONGEST = 40  # letters of a word; what is longer is none
 CONTRAST = frozenset(_words("ma però tuttavia eppure peccato purtroppo"))
 NEGATED = -0.7  # "non bello" is less bad than "brutto"
 REACH = 4  # words a negation or an intensifier reaches over
@@ -135,7 +136,7 @@ class ItalianLexicon:
     def _value(self, key: str) -> float:
         if key in self._forms:
             return self._forms[key]
-        if key in self._negations or key in self._intensifiers or len(key) < 3:
+        if key in self._negations or key in self._intensifiers or not 3 <= len(key) <= LONGEST:
             return 0.0
         if SUPERLATIVE.search(key):
             base = self._value(SUPERLATIVE.sub("o", key)) or self._value(SUPERLATIVE.sub("e", key))

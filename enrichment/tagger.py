@@ -32,6 +32,7 @@ from enrichment.towards import Attitude, Text, Towards
 from enrichment.why import Why
 from stream import Brand, Item, Mention, sort_key
 
+_LONGEST: Final = 500  # letters of a token
 RULES_VERSION: Final = 3  # rises when the same words and rules would be tagged otherwise
 
 
@@ -128,7 +129,7 @@ class Enricher:
         if not naming.brands:
             reason = "a word that excludes it stands in it" if named else "names none of the brands"
             return Rejected(kind="not-a-mention", reason=reason, id=item.id, source=item.source)
-        return _Named(place, item, naming, topic_hits, self._masked(text, naming.hits).split())
+        return _Named(place, item, naming, topic_hits, _tokens(self._masked(text, naming.hits)))
 
     def _names(self, item: Item) -> tuple[str, Naming, list[Hit], bool]:
         """Title and text in one, the brands named in it, the hits of topics, and whether there was any of brands."""
@@ -156,7 +157,7 @@ class Enricher:
     def words(self, item: Item) -> list[str]:
         """The tokens of an item as engines see them: names of brands masked, HTML entities spelled out."""
         text, naming, _, _ = self._names(item)
-        return self._masked(text, naming.hits).split()
+        return _tokens(self._masked(text, naming.hits))
 
     def _masked(self, text: str, hits: Sequence[Hit]) -> str:
         """The text with a mask instead of each brand's name, which is no word, and with HTML entities spelled out."""
@@ -281,6 +282,12 @@ class Enricher:
 def _publisher(item: Item) -> str:
     """Whose boilerplate may stand around the text: that of a feed or site. What a person wrote has none."""
     return item.source if item.channel in ("feed", "site") else ""
+
+
+def _tokens(text: str) -> list[str]:
+    """White-space tokens, cut where one is longer than any word: whoever judges words need not be fit for a megabyte of one."""
+    tokens = text.split()
+    return tokens if len(text) <= _LONGEST else [token[:_LONGEST] for token in tokens]
 
 
 def _by_start(hit: Hit) -> tuple[int, int]:

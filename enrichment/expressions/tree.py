@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple, TypeAlias
 
 from enrichment.expressions.document import Document
@@ -188,10 +189,13 @@ def _why_close(tree: Close, found: Found, document: Document) -> set[tuple[int, 
     stretches = _places(_tuple(tree), found, document)
     if not stretches:
         return None
+    begins, stops = zip(*sorted(stretches), strict=True)
+    furthest = list(accumulate(stops, max))  # end of the longest stretch that begins no later: a look-up for each hit
     marked = set()
     for number in numbers_of(tree):
         for _needle, start, end in found.get(number, ()):
             first, last = document.numbers(start, end)
-            if any(begin <= first and last <= stop for begin, stop in stretches):
+            before = bisect_right(begins, first)
+            if before and last <= furthest[before - 1]:
                 marked.add((number, start, end))
     return marked
