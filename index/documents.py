@@ -20,7 +20,7 @@ import msgspec
 
 from index import people, tables
 from index.bodies import decode, encode, grouped, kept, normal
-from index.overlay import checked, overlaid
+from index.overlay import checked, overlaid, worth_keeping
 from index.pool import Pool
 from index.store import Json, Retagged, StoreFull, Tally
 from stream import Connection, DiskFull, Edit, Mention, Position, sort_key, transaction
@@ -176,11 +176,14 @@ class Documents:
     def _lay_over(self, connection: Connection, edit: Edit) -> None:
         if not tables.keep_edit(connection, edit):
             return  # seen before
+        edits = tables.edits_of(connection, [edit.mention])[edit.mention]
+        lasting = worth_keeping(edits)
+        tables.drop_edits(connection, {one.id for one in edits} - {one.id for one in lasting})
         row = connection.execute("SELECT body, machine FROM docs WHERE id=?", (edit.mention,)).fetchone()
         if row is None:
             return  # waits for the mention
         machine = row[1] or row[0]
-        shown = overlaid(decode(machine), tables.edits_of(connection, [edit.mention])[edit.mention])
+        shown = overlaid(decode(machine), lasting)
         number = tables.allocate(connection, 1) + 1
         connection.execute(
             "UPDATE docs SET seq=?, body=?, machine=? WHERE id=?", (number, encode(shown), machine, edit.mention)

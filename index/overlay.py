@@ -89,6 +89,19 @@ def _checks(mention: Mention, said: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{field}:missed:{one}" for one in value if one not in told)
 
 
+def worth_keeping(edits: Iterable[Edit]) -> list[Edit]:
+    """All that humans said, and of the opinions the last."""
+    found = list(edits)
+    opinions = [edit for edit in found if edit.kind == "opinion"]
+    last = max(opinions, key=lambda each: (each.at, each.id), default=None)
+    return [edit for edit in found if edit.kind != "opinion" or edit is last]
+
+
+def by_humans(edits: Iterable[Edit]) -> list[Edit]:
+    """Without opinions: what stays of a mention that has gone and may come back."""
+    return [edit for edit in edits if edit.kind != "opinion"]
+
+
 def _second(mention: Mention, opinions: Sequence[Opinion]) -> Mention:
     """The mention as the second engine judges it: by its last opinion of the words that the mention has now."""
     if not opinions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -115,6 +115,9 @@ def remove(connection: Connection, ids: Sequence[str]) -> int:
         first = allocate(connection, len(there)) + 1
         connection.executemany("INSERT INTO gone VALUES(?, ?)", list(enumerate(there, first)))
         connection.executemany("DELETE FROM docs WHERE id=?", [(id,) for id in there])
+        edits = edits_of(connection, there)
+        opinions = {edit.id for some in edits.values() for edit in some if edit.kind == "opinion"}
+        drop_edits(connection, opinions)
         _add_total(connection, -len(there))
     return len(there)
 
@@ -147,6 +150,11 @@ def keep_edit(connection: Connection, edit: Edit) -> bool:
     """Stores an edit for ever; False where it has been stored before."""
     row = (edit.id, edit.mention, msgspec.json.encode(edit))
     return connection.execute("INSERT OR IGNORE INTO edits VALUES(?, ?, ?)", row).rowcount > 0
+
+
+def drop_edits(connection: Connection, ids: Iterable[str]) -> None:
+    """Forgets edits: opinions that a newer one has replaced, or whose mention has gone."""
+    connection.executemany("DELETE FROM edits WHERE id=?", [(id,) for id in ids])
 
 
 def edits_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Edit]]:

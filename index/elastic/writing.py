@@ -22,7 +22,7 @@ from index.elastic.client import FIRST_PAUSE, Client, Operation, Outcome, action
 from index.elastic.directory import Directory, Entry, Read, stamp_after
 from index.elastic.layout import Layout
 from index.elastic.positions import Positions
-from index.overlay import checked, overlaid
+from index.overlay import by_humans, checked, overlaid, worth_keeping
 from index.people import author_key
 from index.store import IndexFailure, Refused, Retagged, Tally
 from stream import Edit, Mention, Position
@@ -265,7 +265,7 @@ class Writer:
                 if machine is None or machine.digest != entry.digest:  # changed since
                     machine = self._on_show(entry.slice, [id]).get(id)
             return msgspec.structs.replace(
-                entry, edits=entry.edits + more, machine=machine, stamp=self.stamp(entry.stamp)
+                entry, edits=worth_keeping(entry.edits + more), machine=machine, stamp=self.stamp(entry.stamp)
             )
 
         shows = {}
@@ -336,7 +336,7 @@ class Writer:
     def delete(self, ids: Sequence[str]) -> int:
         """See `Index.delete`."""
         self._layout.ready()
-        return self._take_off(ids, lambda entry: Entry(edits=entry.edits) if entry.live else None)
+        return self._take_off(ids, lambda entry: Entry(edits=by_humans(entry.edits)) if entry.live else None)
 
     # -- how ----------------------------------------------------------------------------------------------------------
     def _change(self, ids: Sequence[str], meets: Callable[[str, Read], Entry | None]) -> dict[str, Entry]:

@@ -15,6 +15,7 @@ from enrichment import Enricher, EnrichmentSettings, Judgement, Passage
 from enrichment.second_opinion import Asker
 from enrichment.settings import SecondOpinionSettings
 from index import BadEdit, Index
+from index.moving import entries
 from stream import EDITS, Brand, Edit, Incident, Log, Mention, Opinion, SecondOpinions, open_log, words_digest
 
 NOW = START + timedelta(hours=2)
@@ -169,6 +170,17 @@ def test_the_last_opinion_counts(index: Index) -> None:
     index.edit([opinion(1, minute=9, sentiment="positive", judged_by="hf:better@1")])
     index.edit([opinion(1, minute=5)])
     assert (shown(index, 1).sentiment, shown(index, 1).judged_by) == ("positive", "hf:better@1")
+
+
+def test_only_the_last_opinion_is_kept_and_goes_with_the_mention(index: Index) -> None:
+    index.write([acme(1)])
+    human = edit(1, {"note": "da richiamare"}, minute=7)
+    index.edit([opinion(1, minute=5), human, opinion(1, minute=9), opinion(1, minute=6)])
+    assert [[one.id for one in kept.edits] for page in entries(index) for kept in page] == [[human.id, "opinion-1-9"]]
+    index.delete(ids([1]))
+    assert [[one.id for one in kept.edits] for page in entries(index) for kept in page] == [[human.id]]
+    index.write([acme(1)])
+    assert (shown(index, 1).judged_by, shown(index, 1).note) == ("lexicon-1", "da richiamare")
 
 
 @pytest.mark.parametrize("human", [1, 9], ids=["before the opinion", "after it"])
