@@ -8,8 +8,9 @@ from typing import Any, Final
 from index.store import Index, Json
 
 COLUMNS: Final = (
-    "id", "published_at", "brand", "product", "sentiment", "score", "confidence", "language", "topic", "department",
-    "source", "channel", "site", "author", "title", "text", "url", "story", "status", "assignee", "note", "reach",
+    "id", "published_at", "brand", "product", "sentiment", "score", "confidence", "unsure", "judged_by", "towards",
+    "language", "topic", "department", "source", "channel", "site", "author", "title", "text", "url", "story",
+    "status", "assignee", "note", "reach",
 )  # fmt: skip
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -33,4 +34,6 @@ def safe_cell(value: Any) -> Any:
 
 
 def _flat(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else ""
     return ", ".join(value) if isinstance(value, list) else value

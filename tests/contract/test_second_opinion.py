@@ -14,7 +14,7 @@ from index_backends import BACKENDS, START, Stores, edit, found, ids, mention, o
 from enrichment import Enricher, EnrichmentSettings, Judgement, Passage
 from enrichment.second_opinion import Asker
 from enrichment.settings import SecondOpinionSettings
-from index import BadEdit, Index
+from index import BadEdit, Index, rows
 from index.moving import entries
 from stream import EDITS, Brand, Edit, Incident, Log, Mention, Opinion, SecondOpinions, open_log, words_digest
 
@@ -136,6 +136,11 @@ def test_an_opinion_corrects_the_tag_with_its_version(log: Log, index: Index, en
     settled(index)
     assert found(index, {"term": {"judged_by": "hf:grumpy@1"}}) == ids([2, 1])
     assert found(index, {"term": {"towards": "acme:negative"}}) == ids([1])
+    exported = {row["id"]: (row["unsure"], row["judged_by"], row["towards"]) for row in rows(index, {"match_all": {}})}
+    assert exported == {
+        one.id: ("", "hf:grumpy@1", "acme:negative"),
+        two.id: ("true", "hf:grumpy@1", two.towards[0]),
+    }
     assert asker(log, index, enricher).round(NOW) == 0, "another process has nothing left to ask"
 
 
