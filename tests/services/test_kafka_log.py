@@ -8,14 +8,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from log_backends import KAFKA, PARTITIONS, LogFactory, opened, records, until
+from log_backends import KAFKA, PARTITIONS, SESSION, LogFactory, kafka_settings, opened, records, until
 
-from stream import RAW, Batch, Consumer, Fenced, KafkaSettings, Log, LogUnavailable, Record, TooLarge
+from stream import RAW, Batch, Consumer, Fenced, KafkaSettings, Log, LogUnavailable, Record, TooLarge, utc_now
 from stream.kafka.log import KafkaLog
 
 pytestmark = [
@@ -164,6 +165,39 @@ def test_a_member_put_out_of_its_group_gets_again_what_it_could_not_commit(
         record.value for record in records(200, keys=200)
     )
     assert {(b.partition, b.epoch) for b in again}.isdisjoint((b.partition, b.epoch) for b in batches)
+
+
+def test_a_member_slower_than_the_interval_of_polls_is_replaced_and_loses_nothing(log_factory: LogFactory) -> None:
+    log = log_factory()
+    log.append(RAW, records(200, keys=200))
+    impatient = kafka_settings(log_factory.where).model_copy(update={"poll_s": SESSION + 1})
+    with closing(KafkaLog(impatient)) as slow, slow.consumer("g", [RAW]) as late:
+        batches = polled(late, 200)
+        with log.consumer("g", [RAW]) as quick:
+            for batch in polled(quick, 200, seconds=60):
+                quick.commit(batch)
+            for batch in batches:
+                with pytest.raises(Fenced):
+                    late.commit(batch)
+        log.append(RAW, records(100, "more", keys=100))
+        more = {record.value for batch in polled(late, 100, seconds=60) for record in batch.records}
+    assert more == {record.value for record in records(100, "more", keys=100)}
+
+
+@pytest.mark.parametrize("skew", [timedelta(days=-400), timedelta(days=400)], ids=["behind", "ahead"])
+def test_the_clock_of_a_writer_does_not_count(
+    log_factory: LogFactory, monkeypatch: pytest.MonkeyPatch, skew: timedelta
+) -> None:
+    log, begun, clock = log_factory(), utc_now(), time.time
+    log.append(RAW, records(100, "right"), account="feed:a")
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: clock() + skew.total_seconds())
+        log.append(RAW, records(100, "wrong"), account="feed:b")
+    stored = [record for p in log.ends(RAW) for record in log.read(RAW, p, 0)]
+    assert len(stored) == 200
+    assert all(abs(record.timestamp / 1000 - begun.timestamp()) < 600 for record in stored), "the broker's clock counts"
+    assert log.retain(RAW, begun - timedelta(days=30)) == 0
+    assert all(log.offset_at(RAW, p, begun + timedelta(days=1)) == end for p, (_, end) in log.ends(RAW).items())
 
 
 @pytest.mark.parametrize("anew", [100, 600], ids=["shorter", "longer"])
