@@ -150,10 +150,6 @@ class Bulk(NamedTuple):
     elastic: float
     sender: float
 
-    @property
-    def spent(self) -> float:
-        return self.elastic + self.sender
-
 
 def bulk(prefix: str) -> Bulk:
     """What Elasticsearch takes for the documents as stored; reading and encoding them is not counted."""
@@ -194,37 +190,74 @@ def installation() -> Iterator[str]:
         client.close()
 
 
-def measure(count: int, workers: int) -> tuple[float, float, Memory, Bulk]:
-    """Seconds of appending and of the whole way, what each process took, and Elasticsearch alone."""
+class Sizes(NamedTuple):
+    """Bytes on disk, everything that belongs to it included; Elasticsearch has not merged all of it yet."""
+
+    kafka: int
+    elastic: int
+
+
+def sizes(prefix: str) -> Sizes:
+    kafka, elastic = places(prefix)
+    with closing(KafkaAdminClient(bootstrap_servers=list(kafka.servers))) as admin:
+        topics = [
+            each for broker in admin.describe_log_dirs() for place in broker["log_dirs"] for each in place["topics"]
+        ]
+    parts = [part for topic in topics if topic["name"].startswith(prefix) for part in topic["partitions"]]
+    with closing(Client(elastic)) as client:
+        path = "_all.primaries.store.size_in_bytes"
+        said = client.call("GET", f"/{prefix}*/_stats/store", filter_path=path)
+    return Sizes(sum(part["partition_size"] for part in parts), said["_all"]["primaries"]["store"]["size_in_bytes"])
+
+
+class Run(NamedTuple):
+    """Seconds of appending and of the whole way, what each process took, what lies on disk, and Elasticsearch alone."""
+
+    put: float
+    took: float
+    memory: Memory
+    sizes: Sizes
+    bare: Bulk
+
+
+def measure(count: int, workers: int) -> Run:
     with installation() as prefix:
         with closing(open_log(places(prefix)[0])) as log:
             put = append(log, count)
-        return (put, *whole(prefix, count, workers), bulk(prefix))
+        return Run(put, *whole(prefix, count, workers), sizes(prefix), bulk(prefix))
+
+
+def report(count: int, run: Run) -> None:
+    bare, spent, many = run.bare, run.memory.spent, run.bare.documents
+    rate, floor = many / run.took, many / bare.took
+    total, elastic = sum(spent.values()), spent.get("Elasticsearch", 0.0)
+    ours = total - elastic - spent.get("Kafka", 0.0)
+
+    def us(seconds: float) -> str:
+        return f"{seconds / many * 1e6:.0f} us"
+
+    print(f"  appending          {count / run.put:9,.0f} records a second")
+    print(f"  the whole way      {rate:9,.0f} mentions a second ({run.took:.1f} s), {us(total)} of processors each")
+    print(f"  Elasticsearch bulk {floor:9,.0f} mentions a second, one process, {us(bare.elastic + bare.sender)} each")
+    print(
+        f"  ratio              {rate / floor:9.2f} of rates, {(bare.elastic + bare.sender) / total:.2f} of processor time",
+        end="",
+    )
+    print(f", {bare.elastic / elastic:.2f} of Elasticsearch's" if elastic else "")
+    for process, peaks in run.memory.peaks.items():
+        quarters = " / ".join(f"{peak:.0f}" for peak in peaks)
+        print(f"  {process:<18} {quarters} MB by quarter, {us(spent[process])} a mention")
+    print(f"  Ronzio together    {us(ours)} a mention")
+    print(f"  on disk            {run.sizes.kafka / count:.0f} B a record in Kafka, ", end="")
+    print(f"{run.sizes.elastic / many:.0f} B a mention in Elasticsearch")
 
 
 def main(count: int = 20_000, *workers: int) -> None:
     measure(min(count, WARM_UP), 2)
     for number in workers or (2,):
-        put, took, memory, bare = measure(count, number)
-        rate, floor = bare.documents / took, bare.documents / bare.took
-        a_mention = 1e6 / bare.documents
-        total = sum(memory.spent.values())
-        elastic = memory.spent.get("Elasticsearch", 0.0)
-        ours = sum(used for name, used in memory.spent.items() if name not in ("Kafka", "Elasticsearch"))
-        print(f"{count:,} records, {bare.documents:,} mentions, {number} worker(s) on {os.cpu_count()} cores")
-        print(f"  appending          {count / put:9,.0f} records a second")
-        print(
-            f"  the whole way      {rate:9,.0f} mentions a second ({took:.1f} s), {total * a_mention:.0f} us of processors each"
-        )
-        print(
-            f"  Elasticsearch bulk {floor:9,.0f} mentions a second, one process, {bare.spent * a_mention:.0f} us each"
-        )
-        print(f"  ratio              {rate / floor:9.2f} of rates, {bare.spent / total:.2f} of processor time", end="")
-        print(f", {bare.elastic / elastic:.2f} of Elasticsearch's" if elastic else "")
-        for process, peaks in memory.peaks.items():
-            quarters = " / ".join(f"{peak:.0f}" for peak in peaks)
-            print(f"  {process:<18} {quarters} MB by quarter, {memory.spent[process] * a_mention:.0f} us a mention")
-        print(f"  Ronzio together    {ours * a_mention:.0f} us a mention")
+        run = measure(count, number)
+        print(f"{count:,} records, {run.bare.documents:,} mentions, {number} worker(s) on {os.cpu_count()} cores")
+        report(count, run)
 
 
 if __name__ == "__main__":
