@@ -20,13 +20,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import streamlit
 
 from benchmarks.queries import fill
 from benchmarks.scaled import installation, places
 from dashboard import DashboardSettings, bodies, context, data
 from index import Json
-from stream import Brand, utc_now
+from stream import Brand, TaggingEngine, utc_now
 
 BRANDS = (
     Brand(name="brand3", competitors=("brand0", "brand1", "brand2")),
@@ -39,12 +40,15 @@ def live(period: str) -> Callable[[], None]:
         here: list[Json] = [{"term": {"brand": "brand3"}}]
         start, end = bodies.span(bodies.PERIODS[period], utc_now())
         inside = bodies.within(start, end)
+        data.count([*here, inside])
         data.totals(here, start, end)
         data.totals(here, start - (end - start), start)
         data.incidents()
         data.buzz(here, start, end, bodies.PERIODS[period].step)
         data.grouped([inside, {"terms": {"brand": [one.id for one in BRANDS]}}], "brand", 50)
+        data.older([*here, inside])
         data.grouped([*here, inside], "topic", 7)
+        data.risen(here, start, end)
         data.stories([*here, inside])
         data.newest([*here, inside], 6)
 
@@ -99,6 +103,8 @@ def installed(count: int, scaled: bool) -> Iterator[None]:
         fill(index, count)
         context.install(folder, BRANDS, DashboardSettings(), log=log, index=index)
         stack.callback(context.close)
+        now = TaggingEngine(engine="1", judged_by="", at=utc_now())
+        context.index().records.put(now.KIND, now.ID, msgspec.json.encode(now))
         yield
 
 

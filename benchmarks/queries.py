@@ -63,6 +63,8 @@ def mentions(count: int, end: datetime) -> Iterator[Mention]:
             title=" ".join(chance.choices(vocabulary, k=6)),
             text=f"{chance.choice(texts)} {vocabulary[number % VOCABULARY]}",
             author=f"autore {chance.randrange(max(1, count // 10))}",
+            towards=(f"brand0:{SENTIMENTS[label]}",),
+            terms=tuple(dict.fromkeys(chance.choices(vocabulary, weights, k=6))),
         )
 
 
