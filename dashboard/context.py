@@ -9,11 +9,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.settings import DashboardSettings
 from index import ElasticSettings, Index, open_index
 from stream import Brand, KafkaSettings, Log, open_log
+
+if TYPE_CHECKING:
+    from enrichment import EnrichmentSettings
 
 
 class Context(NamedTuple):
@@ -25,6 +28,7 @@ class Context(NamedTuple):
     brands: tuple[Brand, ...]
     settings: DashboardSettings
     languages: tuple[str, ...]  # that the tagging tells apart; () = its default
+    tagging: EnrichmentSettings | None  # how mentions are tagged; None = its default
 
 
 _current: Context | None = None
@@ -42,12 +46,13 @@ def install(
     log: Path | KafkaSettings | None = None,
     index: Path | ElasticSettings | None = None,
     languages: tuple[str, ...] = (),
+    tagging: EnrichmentSettings | None = None,
 ) -> None:
     """Called once, before serving; again only by tests. Without `log` or `index` they lie in `data_dir`."""
     global _current
     close()
     places = log or data_dir / "log", index or data_dir / "index"
-    _current = Context(data_dir, *places, tuple(brands), settings, languages)
+    _current = Context(data_dir, *places, tuple(brands), settings, languages, tagging)
 
 
 def current() -> Context:

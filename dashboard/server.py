@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 import uvicorn
@@ -61,6 +61,8 @@ _OPTIONS: dict[str, Any] = {
     "theme.dark.textColor": "#e7e9f2",
     "theme.dark.borderColor": "#2b3047",
 }
+if TYPE_CHECKING:
+    from enrichment import EnrichmentSettings
 
 
 def serve(
@@ -72,9 +74,10 @@ def serve(
     log: Path | KafkaSettings | None = None,
     index: Path | ElasticSettings | None = None,
     languages: tuple[str, ...] = (),
+    tagging: EnrichmentSettings | None = None,
 ) -> None:
     """Serves until `stop()` is true. Raises SystemExit where the port is taken."""
-    context.install(data_dir, brands, settings, log=log, index=index, languages=languages)
+    context.install(data_dir, brands, settings, log=log, index=index, languages=languages, tagging=tagging)
     server = uvicorn.Server(
         uvicorn.Config(
             application(settings), host=settings.host, port=settings.port, log_level="warning", lifespan="on",

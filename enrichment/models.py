@@ -85,6 +85,11 @@ class SentimentModel(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         return f"{SENTIMENT}/{self.version}"
 
+    @property
+    def gains(self) -> bool:
+        """Is it better by both measures?"""
+        return all(after > before for before, after in (self.crossed, self.later))
+
 
 class Switched(NamedTuple):
     """What is switched on."""

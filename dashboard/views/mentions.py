@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboard import bodies, data, detail, parts, state
+from dashboard import bodies, data, detail, learning, parts, state
 from dashboard.exports import address
 from dashboard.words import _, by_field, field_names, ngettext, number, period_name
 from index import Json
@@ -102,6 +102,7 @@ def _results(wanted: list[Json], query: str, period: str | None, filters: dict[s
             )
         )
         with st.container(horizontal=True, width="content"):
+            learning.topic_from(found)
             shown = {**filters, **_groups()}
             st.link_button("CSV", address("csv", query, period, shown), icon=":material/download:")
             st.link_button("Parquet", address("parquet", query, period, shown), icon=":material/download:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import checks, context, data, parts
+from dashboard import checks, context, data, learning, parts
 from dashboard.words import _, ago, channel_names, health_advice, health_names, inert, ngettext, number, until
 from stream import SourceStatus, utc_now
 
@@ -21,6 +21,7 @@ def page() -> None:
             st.fragment(draw, run_every=every)()
     with right:
         checks.draw()
+        learning.corrections()
 
 
 def _health() -> None:

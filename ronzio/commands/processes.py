@@ -124,6 +124,7 @@ def _serve(settings: RonzioSettings, stop: Stop) -> None:
     serve(
         settings.data_dir, settings.brands, settings.dashboard, stop, log=settings.log_place, index=settings.index_place,
         languages=settings.enrichment.languages,
+        tagging=settings.enrichment,
     )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def _sentiment(index: Index, enricher: Enricher) -> dict[str, int]:
     click.echo(f"sentiment: learnt from {model.examples} corrections and confirmations; macro-F1")
     for name, (before, after) in (("by cross-validation", model.crossed), ("on the newest 30 %", model.later)):
         click.echo(f"  {name:<20} {before:.1f} without, {after:.1f} with: {after - before:+.1f}")
-    if min(model.crossed[1] - model.crossed[0], model.later[1] - model.later[0]) <= 0:
+    if not model.gains:
         click.echo("  it does not gain both ways, and is left off")
         return {}
     return {SENTIMENT: model.version}

@@ -17,6 +17,7 @@ from pages_harness import BRANDS, fill, mention
 from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, context
+from enrichment import Models
 from index import BadQuery, Index, IndexFailure, open_index, open_upkeep
 from stream import RAW, Edit, Item, Mention, Record, TaggingEngine, mention_id, open_log, utc_now
 
@@ -297,3 +298,21 @@ def test_tags_are_checked_without_being_told_what_the_machine_says(monkeypatch: 
     (edit,) = said
     assert (edit.changes, edit.drawn) == ({"sentiment": "negative"}, True)
     assert edit.mention in str(buttons[0].key)
+
+
+@pytest.mark.usefixtures("pages")
+def test_a_topic_is_taught_from_the_mentions_of_a_page_and_switched_on() -> None:
+    page = opened("mentions", q="sentiment:negative")
+    page.text_input(key="teach-name").set_value("Prova d'esame").run()
+    page.button(key="teach").click().run(timeout=60)
+    assert not page.exception
+    (topic,) = Models(context.index().records).topics()
+    assert (topic.id, topic.name, topic.quality.examples <= 20) == ("prova-d-esame", "Prova d'esame", True)
+    page.button(key="teach-on").click().run()
+    assert [one.id for one in Models(context.index().records).switched_on()] == ["prova-d-esame"]
+    page = opened("sources")
+    assert "topic prova-d-esame: version 1 on" in captions(page)
+    page.button(key="train").click().run(timeout=60)
+    assert any("at least 50" in one.value for one in page.text)
+    page.button(key="train-undo").click().run()
+    assert Models(context.index().records).switched_on() == []
