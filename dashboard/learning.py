@@ -146,7 +146,7 @@ def _train() -> tuple[list[str], dict[str, int]]:
         else:
             lines.append(_("It does not gain both ways, and stays off."))
     except CannotTrain as error:
-        lines.append(f"{_('Sentiment')}: {error}")
+        lines.append(_("Sentiment") + f": {error}")
     for one in train_topics(context.index(), enricher, by=_who(), at=utc_now()):
         before, after = one.before.quality.f1.value, one.topic.quality.f1.value
         lines.append(f"{one.topic.name}: F1 {number(before, 2)} → {number(after, 2)}")
