@@ -116,7 +116,8 @@ def _sketches(
     words = np.flatnonzero(long & (contents != 0))
     of_pairs = _mixed((hashes[pairs] * _FIRST) ^ (hashes[pairs + 1] * _SECOND)) & np.uint64(0xFFFFFFFE)
     of_words = _mixed(contents[words]) | np.uint64(1)
-    keys = np.unique(np.concatenate([part[pairs] << np.uint64(32) | of_pairs, part[words] << np.uint64(32) | of_words]))
+    keys = np.sort(np.concatenate([part[pairs] << np.uint64(32) | of_pairs, part[words] << np.uint64(32) | of_words]))
+    keys = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]  # a third of the time of np.unique
     owner = (keys >> np.uint64(32)).astype(np.int64)
     counts = np.bincount(owner, minlength=2 * len(lengths))
     rank = np.arange(len(keys)) - (np.cumsum(counts) - counts)[owner]

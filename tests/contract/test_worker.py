@@ -172,6 +172,32 @@ def test_stories_are_the_same_whoever_tells_them_and_however_often(log: Log, ind
     assert edited["note"] == "x"
 
 
+def test_events_and_stories_brought_together_are_known_after_a_restart(
+    log: Log, index: Index, enricher: Enricher
+) -> None:
+    """Each call of `work` is a new teller, which makes its window from the log."""
+
+    def one(number: int, text: str) -> Item:
+        return item(number, text, source=f"feed:{number}")
+
+    whole = (
+        "Aurora ritira dal mercato mille macchine difettose dopo le proteste dei clienti di Torino e le scosse".split()
+    )
+    append(log, [one(1, " ".join(whole[:11])), one(2, " ".join(["Aurora", *whole[6:]]))])
+    work(log, index, enricher)
+    other = (
+        "Mille macchine difettose di Aurora tornano in fabbrica: i clienti di Torino raccontano le proteste e le scosse"
+    )
+    append(log, [one(3, " ".join(whole)), one(4, other)])
+    work(log, index, enricher)
+    append(log, [one(5, " ".join(["Aurora", *whole[6:]])), one(6, other + " prese")])
+    work(log, index, enricher)
+    first, fourth = mention_id("item:1"), mention_id("item:4")
+    found = index.get([mention_id(f"item:{number}") for number in range(1, 7)])
+    assert [mention["story"] for mention in found] == [first, first, first, fourth, first, fourth]
+    assert {mention["event"] for mention in found} == {first}
+
+
 def test_what_a_killed_worker_stored_but_did_not_tell_is_told_by_the_next(
     log: Log, index: Index, enricher: Enricher
 ) -> None:
