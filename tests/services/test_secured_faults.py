@@ -94,7 +94,7 @@ def expired(secured_services: None) -> str:
 @pytest.fixture(scope="module")
 def users(secured_services: None, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Elasticsearch is set up as docker-compose.yml does it."""
-    done = Composed(tmp_path_factory.mktemp("users"), {"brands": [{"name": "Acme"}]}, 0).run("setup")
+    done = Composed(tmp_path_factory.mktemp("users"), {"brands": [{"name": "Acme"}]}, *free_ports(1)).run("setup")
     assert done.returncode == 0, done.stderr
 
 
@@ -162,3 +162,27 @@ def _check_line(one: Running, fault: Fault, relay: Relay, expired: str) -> None:
     assert relay.address in line["message"]
     assert fault.said in line["message"]
     assert not [secret for secret in (*secrets(), WRONG, expired) if secret in one.said], one.name
+
+
+def test_a_key_taken_back_ends_the_work_under_way(users: None, tmp_path: Path) -> None:
+    auth = ("elastic", env_file()["ELASTIC_PASSWORD"])
+    with (
+        Elasticsearch(ELASTICSEARCH, basic_auth=auth, ca_certs=str(AUTHORITY)) as client,
+        relayed(tmp_path, {}) as (composed, relays),
+    ):
+        made = client.security.create_api_key(name="taken-back", expiration="1h")
+        ports = bases(3)
+        changes = {"RONZIO_ELASTICSEARCH_API_KEY": str(made["encoded"])}
+        started = [composed.start(name, next(ports), changes) for name in ("crawler", "alerts", "indexer")]
+        for one in started:
+            until(lambda one=one: "lease-taken" in one.said, f"{one.name} to work")  # type: ignore[misc]
+        before = relays["elasticsearch"].connections
+        client.security.invalidate_api_key(ids=[made["id"]])
+        assert {one.name: one.ended(60) for one in started} == {"crawler-0": 1, "alerts-1": 1, "indexer-2": 0}
+        assert relays["elasticsearch"].connections - before <= TRIES * len(started)
+        for one in started:
+            lines = [json.loads(line) for line in one.said.splitlines()]
+            told = [line for line in lines if line["level"] not in ("info", "debug")]
+            assert len(told) <= 4, told
+            assert any("refuses the API key" in line["message"] for line in told)
+            assert not [secret for secret in (*secrets(), str(made["encoded"])) if secret in one.said], one.name
