@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 
 from index import ElasticSettings, Index, Json, open_index, parse_query
@@ -31,8 +32,8 @@ SENTIMENTS = ("negative", "neutral", "positive")
 def mentions(count: int, end: datetime) -> Iterator[Mention]:
     chance = random.Random(11)
     vocabulary = [f"parola{number}" for number in range(VOCABULARY)]
-    weights = [1 / (rank + 10) for rank in range(VOCABULARY)]
-    texts = [" ".join(chance.choices(vocabulary, weights, k=25)) for _ in range(5000)]
+    weights = list(accumulate(1 / (rank + 10) for rank in range(VOCABULARY)))
+    texts = [" ".join(chance.choices(vocabulary, cum_weights=weights, k=25)) for _ in range(5000)]
     for number in range(count):
         at = end - SPAN * chance.random()
         id = mention_id(f"m{number}")
@@ -64,7 +65,7 @@ def mentions(count: int, end: datetime) -> Iterator[Mention]:
             text=f"{chance.choice(texts)} {vocabulary[number % VOCABULARY]}",
             author=f"autore {chance.randrange(max(1, count // 10))}",
             towards=(f"brand0:{SENTIMENTS[label]}",),
-            terms=tuple(dict.fromkeys(chance.choices(vocabulary, weights, k=6))),
+            terms=tuple(dict.fromkeys(chance.choices(vocabulary, cum_weights=weights, k=6))),
         )
 
 
