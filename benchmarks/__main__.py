@@ -21,6 +21,7 @@ SMALL = {  # name -> arguments, and the folder of the data it needs
     "pages": (("100000", "15"), ""),
     "volume": ((), "volume"),
     "language": (("--tweets", "2000"), "airline"),
+    "sentiment": ((), "sentiment"),
     "startup": (("5",), ""),
     "scaled": (("20000",), "airline"),
     "kafka": (("30000", "3"), ""),

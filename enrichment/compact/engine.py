@@ -170,17 +170,18 @@ def _judgement(one: _Judged) -> Judgement:
     return Judgement("neutral", score, round(best, 3), f"cannot say: {shares}; {_told(words, 'neutral')}", unsure=True)
 
 
-def _told(words: Sequence[_Word], label: str) -> str:
+def _told(words: list[_Word], label: str) -> str:
     """The words that decided, strongest first; of a label that is not neutral only those that speak for it."""
-    if label != "neutral":
-        sign = 1.0 if label == "positive" else -1.0
-        words = [word for word in words if word[1] * sign > 0]
+    if label == "positive":
+        words = [word for word in words if word[1] > 0]
+    elif label == "negative":
+        words = [word for word in words if word[1] < 0]
     if not words:
         return "no single word: all of it together"
     if len(words) > 1:
-        words = sorted(words, key=_strength)[:_SHOWN]
+        words.sort(key=_strength)
     return "words: " + ", ".join(
-        ['"%s" %+.1f (negated)' % word[:2] if word[2] else '"%s" %+.1f' % word[:2] for word in words]  # noqa: UP031
+        ['"%s" %+.1f (negated)' % word[:2] if word[2] else '"%s" %+.1f' % word[:2] for word in words[:_SHOWN]]  # noqa: UP031
     )
 
 

@@ -196,7 +196,7 @@ class Reader(dict[str, tuple[int, ...]]):
             rows=rows,
             starts=starts,
             text=text,
-            ids=np.concatenate(ids).astype(np.int64),
+            ids=np.concatenate(ids).astype(np.int64, copy=False),
             groups=np.repeat(np.arange(len(GROUPS)), [len(one) for one in places]),
             places=where,
             owners=text.take(where),

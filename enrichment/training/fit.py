@@ -14,7 +14,9 @@ from enrichment.compact.model import NUMBERS_SHARE, SHARES, Weights
 from enrichment.compact.wordlist import WordList
 from enrichment.training.sets import Labelled
 
-MIN_TEXTS = 2  # a feature of fewer texts is not known: nothing can be read from weights about a single text
+MIN_TEXTS = (
+    4  # a feature of fewer texts is not known: nothing is kept of single texts, and 2 and 3 gain nothing across topics
+)
 
 
 def batch_of(reader: Reader, texts: Sequence[str]) -> Batch:
