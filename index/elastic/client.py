@@ -122,15 +122,20 @@ class Client:
     def mget(self, path: str, body: Json) -> list[Json]:
         """The documents asked for, `found` or not. Raises what `call` raises, also where only some could not be read: to be
         unreadable is not to be missing."""
-        documents: list[Json] = self.call("POST", f"{path}/_mget", body)["docs"]
-        for document in documents:
-            error = document.get("error", {"type": "index_not_found_exception"})
-            if error["type"] != "index_not_found_exception":
-                reason = f"{error['type']}: {error.get('reason')}"
-                if error["type"] == "security_exception":
-                    raise full_or_forbidden(self.where, reason, 403)
+        pause, deadline = FIRST_PAUSE, time.monotonic() + SHORT_PATIENCE
+        while True:
+            documents: list[Json] = self.call("POST", f"{path}/_mget", body)["docs"]
+            failed = [one["error"] for one in documents if "error" in one]
+            error = next((error for error in failed if error["type"] != "index_not_found_exception"), None)
+            if error is None:
+                return documents
+            reason = f"{error['type']}: {error.get('reason')}"
+            if error["type"] == "security_exception":
+                raise full_or_forbidden(self.where, reason, 403)
+            if time.monotonic() > deadline:  # before, the index may just be being made
                 raise StoreUnavailable(f"Elasticsearch at {self.where} cannot read {path.strip('/')}: {brief(reason)}")
-        return documents
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def bulk(self, operations: Sequence[Operation], *, places: bool = False, **params: Any) -> list[Outcome]:
         """Does all of them; answers an outcome for each, in order, with its place if `places`. Raises StoreFull,

@@ -168,6 +168,29 @@ class Writer:
     def assign(self, stories: Mapping[str, str], events: Mapping[str, str] | None) -> None:
         """See `Index.assign`. A mention that humans have changed goes the way of an edit, the others get two fields set."""
         self._layout.ready()
+        left = grouped(stories, events)
+        for _ in range(TRIES):
+            plain = self._assign_changed(left)
+            if not plain:
+                return
+            operations = [
+                Operation(
+                    action("update", self._layout.write_alias(slice), id, retry_on_conflict=3),
+                    msgspec.json.encode({"doc": left[id]}),
+                )
+                for id, slice in plain.items()
+            ]
+            outcomes = dict(zip(plain, self._client.bulk(operations), strict=True))
+            again = {id for id, outcome in outcomes.items() if outcome.status in (404, 409)}
+            if again:
+                time.sleep(FIRST_PAUSE)  # being changed, or moved by a rebuild
+            # A human may have changed some meanwhile, from what was on show before
+            again |= {id for id, read in self._directory.read(list(plain)).items() if read.entry.machine is not None}
+            left = {id: left[id] for id in again}
+
+    def _assign_changed(self, groups: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """Sets the fields of the mentions that humans have changed. Answers id -> slice of the others."""
+        plain: dict[str, str] = {}
 
         def meets(id: str, read: Read) -> Entry | None:
             entry = read.entry
@@ -179,26 +202,10 @@ class Writer:
             machine = msgspec.structs.replace(entry.machine, **groups[id])
             return msgspec.structs.replace(entry, machine=machine, stamp=self.stamp(entry.stamp))
 
-        groups = grouped(stories, events)
-        plain: dict[str, str] = {}
         for id, entry in self._change(list(groups), meets).items():
             assert entry.machine is not None
             self.show({id: Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))})
-        for _ in range(TRIES):
-            if not plain:
-                return
-            operations = [
-                Operation(
-                    action("update", self._layout.write_alias(slice), id, retry_on_conflict=3),
-                    msgspec.json.encode({"doc": groups[id]}),
-                )
-                for id, slice in plain.items()
-            ]
-            outcomes = self._client.bulk(operations)
-            pairs = zip(plain.items(), outcomes, strict=True)
-            plain = {id: slice for (id, slice), outcome in pairs if outcome.status in (404, 409)}
-            if plain:
-                time.sleep(FIRST_PAUSE)  # being changed, or moved by a rebuild
+        return plain
 
     def retag(self, mentions: Sequence[Retagged]) -> int:
         """See `Index.retag`."""
@@ -249,6 +256,7 @@ class Writer:
             by_mention.setdefault(edit.mention, []).append(edit)
         machines = self._machines(list(by_mention))
         seen_before: dict[str, Entry] = {}
+        first: set[str] = set()  # which humans change for the first time
 
         def meets(id: str, read: Read) -> Entry | None:
             entry = read.entry
@@ -261,6 +269,7 @@ class Writer:
                 return None
             machine = entry.machine
             if entry.live and machine is None:
+                first.add(id)
                 machine = machines.get(id)
                 if machine is None or machine.digest != entry.digest:  # changed since
                     machine = self._on_show(entry.slice, [id]).get(id)
@@ -268,11 +277,36 @@ class Writer:
                 entry, edits=worth_keeping(entry.edits + more), machine=machine, stamp=self.stamp(entry.stamp)
             )
 
+        put = self._change(list(by_mention), meets)
+        put |= self._assigned_meanwhile({id: entry for id, entry in put.items() if id in first})
         shows = {}
-        for id, entry in {**self._change(list(by_mention), meets), **seen_before}.items():
+        for id, entry in {**put, **seen_before}.items():
             if entry.live and entry.machine is not None:
                 shows[id] = Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))
         self.show(shows)
+
+    def _assigned_meanwhile(self, entries: Mapping[str, Entry]) -> dict[str, Entry]:
+        """Stories told between the moment a mention was read as it is on show and the moment its entry was put. From then on
+        `assign` sees the entry."""
+        slices: dict[str, list[str]] = {}
+        for id, entry in entries.items():
+            if entry.machine is not None:
+                slices.setdefault(entry.slice, []).append(id)
+        groups = {}
+        for slice, ids in slices.items():
+            for id, shown in self._on_show(slice, ids).items():
+                before = entries[id].machine
+                if before is not None and (shown.story, shown.event) != (before.story, before.event):
+                    groups[id] = {"story": shown.story, "event": shown.event}
+
+        def meets(id: str, read: Read) -> Entry | None:
+            entry = read.entry
+            if entry.machine is None:
+                return None
+            machine = msgspec.structs.replace(entry.machine, **groups[id])
+            return msgspec.structs.replace(entry, machine=machine, stamp=self.stamp(entry.stamp))
+
+        return self._change(list(groups), meets)
 
     def _machines(self, ids: Sequence[str]) -> dict[str, Mention]:
         """The mentions as tagged, of those that no human has changed. Waits for one that somebody is just writing, or that a

@@ -146,6 +146,33 @@ def test_an_author_erased_in_the_middle_of_a_write_stays_away(stores: Stores, mo
     assert one.books() == {"feed:one": Tally(indexed=1, erased=1)}
 
 
+@pytest.mark.parametrize(("outer", "moment"), [("edit", "_machines"), ("edit", "_change"), ("assign", "_change")])
+def test_a_story_told_while_a_human_changes_the_mention_stays(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, outer: str, moment: str
+) -> None:
+    one, two = elastic(stores), elastic(stores)
+    one.write([mention(n) for n in range(3)])
+    work: dict[str, Callable[[ElasticIndex], object]] = {
+        "assign": lambda index: index.assign({mention(n).id: "told" for n in range(3)}),
+        "edit": lambda index: index.edit([edit(n, {"note": "x"}, name=f"first-{n}") for n in range(3)]),
+    }
+    inner = {"assign": "edit", "edit": "assign"}[outer]
+    plain = getattr(Writer, moment)
+
+    def and_meanwhile(self: Writer, *args: Any) -> Any:
+        answer = plain(self, *args)
+        monkeypatch.undo()
+        work[inner](two)
+        return answer
+
+    monkeypatch.setattr(Writer, moment, and_meanwhile)
+    work[outer](one)
+    monkeypatch.undo()
+    assert {body["story"] for body in one.get(ids(range(3)))} == {"told"}
+    two.edit([edit(n, {"note": "y"}, minute=1, name=f"second-{n}") for n in range(3)])
+    assert {(body["story"], body["note"]) for body in one.get(ids(range(3)))} == {("told", "y")}
+
+
 def test_many_at_once_agree(stores: Stores) -> None:
     """Writers, editors, erasers and a rebuild on the same few mentions: what is shown is what the directory says."""
     failures: list[BaseException] = []
