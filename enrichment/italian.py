@@ -144,6 +144,8 @@ class ItalianLexicon:
         for size in range(len(key), 2, -1):
             if key[:size] in self._prefixes:
                 return self._prefixes[key[:size]]
+        if not key.isprintable():  # half a character from a cut emoji: the stemmer refuses it
+            return 0.0
         return self._stems.get(self._stemmer.stemWord(key), 0.0)
 
     def score(self, words: Sequence[ItalianWord]) -> tuple[float, list[Decisive]]:

@@ -114,6 +114,14 @@ def test_a_megabyte_is_read(engine: CompactEngine) -> None:
     assert judge(engine, ":-" * 500_000).label in ("neutral", "negative", "positive")
 
 
+@pytest.mark.parametrize(
+    "text", ["ciao\ud83d bello", "\ud83d\ude00", "\u202eciao\u202c", "\u0301\u0301", "\x00 ciao", "Ⅷ ² ½"]
+)
+@pytest.mark.parametrize("language", [*LANGUAGES, "ar", "und"])
+def test_broken_characters_are_judged(engine: CompactEngine, text: str, language: str) -> None:
+    assert judge(engine, text, language).label in ("neutral", "negative", "positive")
+
+
 @given(texts=st.lists(st.text(max_size=60), max_size=6), language=st.sampled_from((*LANGUAGES, "und", "ar")))
 @settings(max_examples=60, deadline=None)
 def test_whatever_stands_there_is_judged_and_alone_as_among_others(
