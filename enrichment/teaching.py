@@ -138,4 +138,9 @@ def _f1(labels: NDArray[np.bool_], told: NDArray[np.bool_]) -> Measured:
     right, named = (labels & told).astype(np.int64), labels.astype(np.int64) + told
     drawn = np.random.default_rng(0).integers(0, len(labels), (_RESAMPLES, len(labels)))
     low, high = np.percentile(score(right[drawn].sum(1), named[drawn].sum(1)), [2.5, 97.5])
-    return Measured(float(score(right.sum(), named.sum())), float(low), float(high))
+    value = float(score(right.sum(), named.sum()))
+    if (
+        value == 1.0
+    ):  # without a mistake to draw, the bootstrap knows no doubt: what the count of examples allows to claim
+        low = measured(int(right.sum()), int(labels.sum())).low
+    return Measured(value, float(low), float(high))

@@ -127,7 +127,7 @@ def on_command(name: str, version: int | None, config: Path | None, demo: bool, 
         models.switch(
             {f"topic/{name}": chosen}, by=getpass.getuser(), at=utc_now(), what=f"topic {name}: version {chosen} on"
         )
-    click.echo(f"{name}, version {chosen}, is on. What is there already keeps its tags.")
+    click.echo(f'{name}, version {chosen}, is on. "ronzio retag" gives it to what is there already.')
 
 
 @topic_command.command("off")

@@ -58,6 +58,15 @@ def test_what_cannot_be_learnt_is_measured_as_bad() -> None:
     assert learnt.quality.precision.high < 0.6
 
 
+def test_ten_without_a_mistake_are_no_certainty() -> None:
+    texts = [["valigia", "persa", word] for word in TALK[:10]] + [
+        ["prezzo", one, other] for one in TALK for other in TALK
+    ]
+    learnt = learn(Features().rows(texts), np.arange(len(texts)) < 10, [str(number) for number in range(len(texts))])
+    assert learnt.quality.f1.value == 1.0
+    assert learnt.quality.f1.low == pytest.approx(wilson(10, 10)[0])
+
+
 def test_copies_count_once() -> None:
     texts, _ = corpus(6, 80)
     copied = [text for text in texts[:6] for _ in range(5)] + texts[6:]
