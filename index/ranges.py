@@ -25,7 +25,7 @@ _TANTIVY: Final = {
 
 
 class Limits(NamedTuple):
-    """A range over one column: published_at is asked of `sort_key`, fetched_at in whole seconds."""
+    """A range over one column: published_at is asked of `sort_key`, other dates in whole seconds."""
 
     field: str
     low: Any

@@ -171,7 +171,7 @@ class Rewriter:
         if isinstance(found, Nothing):
             return NONE
         low, high = found.low, found.high
-        if found.field == "fetched_at":  # whole seconds
+        if kind_of(found.field) == "date":  # in whole seconds; published_at is asked of sort_key
             edges: Json = {"gte": low * 1000, "lte": high * 1000 + 999, "format": "epoch_millis"}
             return {"range": {found.field: edges}}
         edges = {}
