@@ -2,7 +2,7 @@
 
     python worker_kills_child.py KAFKA_PREFIX ELASTICSEARCH_PREFIX
 
-The end of the input ends the rest. Every other one also tells stories.
+The end of the input ends the rest. Every other one also tells stories. SIGTERM lets one leave in good order.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
@@ -20,19 +22,27 @@ from index_backends import elastic_settings
 from log_backends import kafka_settings
 
 from enrichment import Enricher, EnrichmentSettings, run_stories, run_worker
-from index import open_index
-from stream import Brand, open_log
+from index import Index, open_index
+from stream import Brand, Log, open_log
 
 SETTINGS = EnrichmentSettings(story_window=4096, batch=60)
 
 
 def work(kafka: str, elastic: str, enricher: Enricher, number: int) -> None:
     logging.basicConfig(level=logging.INFO, filename=os.environ.get("RONZIO_KILLS_LOG", os.devnull))
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def run(work: Callable[[Log, Index], None]) -> None:
+        with closing(open_log(kafka_settings(kafka))) as log, closing(open_index(elastic_settings(elastic))) as index:
+            work(log, index)
+
+    teller = threading.Thread(target=run, args=(lambda log, index: run_stories(log, index, SETTINGS, stop.is_set),))
     if number % 2:
-        log, index = open_log(kafka_settings(kafka)), open_index(elastic_settings(elastic))
-        threading.Thread(target=run_stories, args=(log, index, SETTINGS, lambda: False), daemon=True).start()
-    log, index = open_log(kafka_settings(kafka)), open_index(elastic_settings(elastic))
-    run_worker(log, index, enricher, lambda: False)
+        teller.start()
+    run(lambda log, index: run_worker(log, index, enricher, stop.is_set))
+    if number % 2:
+        teller.join()
 
 
 def main(kafka: str, elastic: str) -> None:
