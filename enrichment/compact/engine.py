@@ -180,6 +180,10 @@ def _told(words: list[_Word], label: str) -> str:
         return "no single word: all of it together"
     if len(words) > 1:
         words.sort(key=_strength)
+        once: dict[str, _Word] = {}
+        for word in words:
+            once.setdefault(word[0], word)  # where it pulls most
+        words = list(once.values())
     return "words: " + ", ".join(
         ['"%s" %+.1f (negated)' % word[:2] if word[2] else '"%s" %+.1f' % word[:2] for word in words[:_SHOWN]]  # noqa: UP031
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 import pytest
@@ -73,6 +74,13 @@ def test_it_names_the_words_that_decided(engine: CompactEngine) -> None:
     assert told.startswith("words: ")
     assert '"servizio pessimo" -' in told
     assert '"non arriva" -' in told
+
+
+def test_a_word_is_named_once(engine: CompactEngine) -> None:
+    told = judge(engine, "😍 bello 😍 😍 bello grazie").by
+    assert told.count("😍") == told.count("bello") == told.count("grazie") == 1
+    pulls = [float(pull) for pull in re.findall(r"[+-]\d+\.\d", told)]
+    assert pulls == sorted(pulls, reverse=True)
 
 
 @pytest.mark.parametrize("text", ["", "!!!", "https://t.co/x @anna", f"{MASK}1", "12 34"])
