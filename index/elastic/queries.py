@@ -172,7 +172,9 @@ class Rewriter:
             return NONE
         low, high = found.low, found.high
         if kind_of(found.field) == "date":  # in whole seconds; published_at is asked of sort_key
-            edges: Json = {"gte": low * 1000, "lte": high * 1000 + 999, "format": "epoch_millis"}
+            edges: Json = {"format": "epoch_millis"}
+            edges |= {"gte": low * 1000} if low > _LONG[0] else {}
+            edges |= {"lte": high * 1000 + 999} if high < _LONG[1] else {}  # an open end has no milliseconds
             return {"range": {found.field: edges}}
         edges = {}
         if low > _LONG[0]:
