@@ -37,10 +37,6 @@ class Rarity:
             if not self._having[word]:
                 del self._having[word]
 
-    def weight(self, word: int) -> float:
-        """Inverse document frequency, above 0."""
-        return math.log((self._stories + 2) / (self._having[word] + 1))
-
     def near(self, words: frozenset[int], others: frozenset[int]) -> float:
         """0..1; 0 where they share too few words for it to mean anything."""
         shared = words & others
@@ -49,4 +45,6 @@ class Rarity:
         return self._square(shared) / math.sqrt(self._square(words) * self._square(others))
 
     def _square(self, words: frozenset[int]) -> float:
-        return sum(self.weight(word) ** 2 for word in words)
+        """The sum of the squares of the words' weights: inverse document frequencies, above 0."""
+        stories, having, log = self._stories + 2, self._having.get, math.log
+        return sum([log(stories / (having(word, 0) + 1)) ** 2 for word in words])

@@ -26,6 +26,8 @@ from enrichment.compact.pieces import (
     USER,
     WORD,
     Piece,
+    bare,
+    marks,
     pieces,
 )  # fmt: skip
 from enrichment.compact.wordlist import CLASSES, NEGATES, WordList
@@ -120,8 +122,18 @@ class Reader(dict[str, tuple[int, ...]]):
             return (self._user,)
         if token[:4] == "http":
             return (self._address,)
-        rows = self[token] = tuple([self._row(piece) for piece in pieces(token, self._english)])
+        rows = self[token] = self._rows_of(token)
         return rows
+
+    def _rows_of(self, token: str) -> tuple[int, ...]:
+        core = bare(token)
+        if len(core) == len(token) or not core or core[:4] == "http":
+            return tuple([self._row(piece) for piece in pieces(token, self._english)])
+        start = token.find(core)  # most new tokens are old words with other punctuation
+        return (*self._marked(token[:start]), *self[core], *self._marked(token[start + len(core) :]))
+
+    def _marked(self, text: str) -> list[int]:
+        return [self._row(piece) for piece in marks(text)] if text else []
 
     def _row(self, piece: Piece) -> int:
         row = self._rows.get(piece)
@@ -130,14 +142,15 @@ class Reader(dict[str, tuple[int, ...]]):
         row = self._rows[piece] = len(self.forms)
         kind, form, key, capitals, drawn_out, lower, _ = piece
         stem = self._words.stem(key) if kind == WORD else form
+        written, stemmed = form.encode("utf-8", "replace"), stem.encode("utf-8", "replace")
         value, classed = self._words.worth(key)
         self.forms.append(form)
         self._keys.append(key)
         said = kind in (WORD, HASHTAG, SMILEY, EMOJI)
         self._new.append(
             (
-                crc32(form.encode("utf-8", "replace")), _code(key), _hashed("w=" + form), _hashed("s=" + stem),
-                _hashed("n=" + stem), value * (1.3 if capitals else 1.0), classed, kind, row == _END or form in _STOPS, lower,
+                crc32(written), _code(key), _hashed(b"w=" + written), _hashed(b"s=" + stemmed),
+                _hashed(b"n=" + stemmed), value * (1.3 if capitals else 1.0), classed, kind, row == _END or form in _STOPS, lower,
                 said, said and (kind > HASHTAG or (len(key) > 3 and classed not in _GRAMMAR)),
                 (
                     form[:1] == "!", "?" in form, capitals, drawn_out, kind == USER, kind == ADDRESS, kind == HASHTAG,
@@ -274,13 +287,13 @@ def _mixed(codes: Sequence[int]) -> int:
     return total
 
 
-def _hashed(feature: str) -> int:
-    return crc32(feature.encode("utf-8", "replace")) & (SIZE - 1)
+def _hashed(feature: bytes) -> int:
+    return crc32(feature) & (SIZE - 1)
 
 
 # Marks have places of their own, one behind another, from a random start on: 4 for each count, 8 and KINDS for the others.
 _MARK_IDS: Final = np.cumsum([0] + [4] * (len(_COUNTED) - 1) + [8, KINDS, KINDS]).astype(np.int64) + _hashed(
-    "marks"
+    b"marks"
 ) % (SIZE // 2)
 
 
