@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from heapq import nlargest
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -136,7 +135,7 @@ class Stories:
         likely = [candidate for candidate in candidates if candidate.steps >= least]
         if likely:
             sketch = signature.sketch()
-            best = nlargest(LOOKED_AT, likely, itemgetter(1, 0))
+            best = sorted(likely, key=itemgetter(1, 0), reverse=True)[:LOOKED_AT]
             partners += [one.number for one in best if self._repeats(signature, sketch, one.number)]
         if not partners:
             return {id: Group(id, self._event(signature, frozenset(words), candidates) or id)}
@@ -197,7 +196,7 @@ class Stories:
         likely = [candidate for candidate in candidates if candidate.words >= WORDS]
         if not likely:
             return event
-        for candidate in nlargest(LOOKED_AT, likely, itemgetter(2, 0)):
+        for candidate in sorted(likely, key=itemgetter(2, 0), reverse=True)[:LOOKED_AT]:
             place = candidate.number % self._size
             other = self._signatures[place]
             if abs(other.hour - signature.hour) <= HOURS:

@@ -55,7 +55,9 @@ class Tokens(dict[str, int]):
 
     def __missing__(self, token: str) -> int:
         if token[0] == "@" or token[:4].lower() in ("http", "www."):
-            return _NOTHING  # not remembered: nearly every one is new
+            if MASK in token[:3]:  # "@" or ".@" and a brand; of all others nearly every one is new
+                self[token] = _NOTHING
+            return _NOTHING
         form = token.strip(EDGES).lower()
         if not form or form == "rt":
             return _NOTHING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from enrichment.brands import BrandRules, Naming
@@ -14,6 +15,7 @@ from stream import Item, Reason
 
 SHOWN: Final = 8  # spans told for a tag; a long article can name a brand a hundred times
 _FEW_LETTERS: Final = 3
+_SHARED: Final = 16_384  # reasons of a kind remembered; some 200 bytes each
 
 
 class Why:
@@ -46,16 +48,13 @@ class Why:
                 found.append(Reason(tag=tag, by=topic.by, confidence=topic.confidence))
             for hit in topic.hits[:SHOWN]:
                 found.append(_spanned(tag, self._topics[hit[0] - self._first_topic], topic.confidence, hit, title))
-        for department, behind in _departments(topics).items() if topics else ():
-            by = "topic " + ", ".join([topic.rule.id for topic in behind])
-            sure = max([topic.confidence for topic in behind])
-            found.append(Reason(tag=f"department:{department}", by=by, confidence=sure))
+        if topics:
+            found += _departments(tuple([(one.rule.department, one.rule.id, one.confidence) for one in topics]))
         found.append(Reason(tag=f"sentiment:{judgement.label}", by=judgement.by, confidence=judgement.confidence))
         for brand, said in towards.items():
             if len(towards) > 1 or said.label != judgement.label:  # else the same again
-                found.append(Reason(tag=f"towards:{brand}:{said.label}", by=said.by, confidence=said.confidence))
-        hint = f', the source says "{item.language}"' if item.language else ""
-        found.append(Reason(tag=f"language:{language[0]}", by=f"words{hint}", confidence=language[1]))
+                found.append(_towards(brand, said))
+        found.append(_language(*language, item.language))
         return tuple(found)
 
     def _of_names(self, hits: Iterable[Hit], title: int) -> list[Reason]:
@@ -83,13 +82,35 @@ def _sureness(keyword: Keyword) -> float:
     return 0.75 if len(keyword.text) <= _FEW_LETTERS else 0.9
 
 
-def _departments(topics: Sequence[Topic]) -> dict[str, list[Topic]]:
-    found: dict[str, list[Topic]] = {}
-    for topic in topics:
-        found.setdefault(topic.rule.department, []).append(topic)
-    return found
+# Reasons that many mentions share are one and the same object: it is frozen, and looking it up costs a fifth of making it.
+@lru_cache(_SHARED)
+def _departments(topics: tuple[tuple[str, str, float], ...]) -> list[Reason]:
+    """Of topics as (department, id, confidence)."""
+    behind: dict[str, list[tuple[str, float]]] = {}
+    for department, id, confidence in topics:
+        behind.setdefault(department, []).append((id, confidence))
+    return [
+        Reason(
+            tag=f"department:{department}",
+            by="topic " + ", ".join([id for id, _ in those]),
+            confidence=max([confidence for _, confidence in those]),
+        )
+        for department, those in behind.items()
+    ]
 
 
+@lru_cache(_SHARED)
+def _towards(brand: str, said: Attitude) -> Reason:
+    return Reason(tag=f"towards:{brand}:{said.label}", by=said.by, confidence=said.confidence)
+
+
+@lru_cache(_SHARED)
+def _language(language: str, confidence: float, hint: str) -> Reason:
+    by = f'words, the source says "{hint}"' if hint else "words"
+    return Reason(tag=f"language:{language}", by=by, confidence=confidence)
+
+
+@lru_cache(_SHARED)
 def _spanned(tag: str, by: str, confidence: float, hit: Hit, title: int) -> Reason:
     """`hit` in title + two line ends + text, or in the text alone where there is no title."""
     if not title or hit.start < 0:

@@ -1,6 +1,7 @@
 """The nouns that travel: what a source hands over, what a mention becomes, what a human says of it.
 
-Everything here is an immutable `msgspec.Struct` with a JSON form; the topics' schemas in `stream/schemas/`
+Everything here is an immutable `msgspec.Struct` with a JSON form (those of each mention hold nothing that could lead back to
+them, so that the collector need not look: `gc=False`); the topics' schemas in `stream/schemas/`
 describe the same shapes for readers in other languages. Times are aware UTC datetimes.
 """
 
@@ -41,7 +42,7 @@ def sort_key(published_at: datetime, identity: str) -> int:
     return ms << 20 | int(identity[:5], 16)
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a source hands over: one thing somebody published. Travels in `mentions.raw`, keyed by `id`.
 
     `kind="tombstone"` says that the thing with this id is gone at its source and must go here too.
@@ -69,7 +70,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     extra: dict[str, str] = {}
 
 
-class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Why one tag was given: `tag` such as "brand:acme", `by` in words a user reads, `confidence` in 0..1.
 
     `start`/`end` are offsets in code points into `field` ("title" or "text"); both -1 where no span decided.
@@ -83,7 +84,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     end: int = -1
 
 
-class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An item that names a brand, tagged. One document of the store; its JSON form is what is indexed and returned.
 
     Fields without a default are always present in the JSON form; a field at its default ("" / 0 / empty) is left out,
