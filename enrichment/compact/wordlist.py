@@ -50,7 +50,7 @@ class WordList:
     def __init__(self, language: str, lines: Iterable[str] | None = None) -> None:
         """`lines` instead of those that come with Ronzio. Raises ValueError naming a bad line."""
         self.language = language
-        self.stem = Stemmer.Stemmer(STEMMERS[language]).stemWord
+        self.stem = Stemmer.Stemmer(STEMMERS[language], 0).stemWord  # its own memory of words costs more than it saves
         self.expressions: dict[tuple[str, ...], Worth] = {}
         self._forms: dict[str, Worth] = dict(_vader()) if language == "en" and lines is None else {}
         self._prefixes: dict[str, Worth] = {}
