@@ -6,11 +6,15 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ronzio.context import load_settings, with_settings
+from ronzio.context import load_settings, opened_index, with_settings
+
+if TYPE_CHECKING:
+    from enrichment import Enricher
+    from ronzio.settings import RonzioSettings
 
 
 @click.command("try")
@@ -33,7 +37,9 @@ def try_command(what: str, local: bool, config: Path | None, demo: bool, data: P
     settings = load_settings(config, demo, data)
     text = sys.stdin.buffer.read().decode("utf-8", "replace") if what == "-" else None
     found = asyncio.run(probe(what, settings=settings.crawler, text=text, local=local))
-    tagged = Enricher(settings.brands, settings.enrichment).tag([msgspec.json.encode(item) for item in found.items])
+    enricher = Enricher(settings.brands, settings.enrichment)
+    _adopt(enricher, settings)
+    tagged = enricher.tag([msgspec.json.encode(item) for item in found.items])
     for result in tagged:
         key = "mention" if isinstance(result, Mention) else "refused"
         _line({key: msgspec.to_builtins(result)})
@@ -48,6 +54,20 @@ def try_command(what: str, local: bool, config: Path | None, demo: bool, data: P
     offers = found.kind == "page" and found.feeds
     if not found.items and found.errors and not offers:
         sys.exit(1)
+
+
+def _adopt(enricher: Enricher, settings: RonzioSettings) -> None:
+    """Lets it tag with what was taught and switched on, as the workers do; where there is no store yet, nothing was."""
+    from enrichment import Models
+    from index import StoreUnavailable
+
+    if isinstance(settings.index_place, Path) and not settings.index_place.exists():
+        return
+    try:
+        with opened_index(settings) as index:
+            enricher.adopt(Models(index.records).switched())
+    except StoreUnavailable as error:
+        click.echo(f"what was taught is left out: {error}", err=True)
 
 
 def _line(value: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from index_backends import BACKENDS, START, Stores, ids, mention, opened, settled, until
+from click.testing import CliRunner
+from index_backends import BACKENDS, ELASTICSEARCH, START, Stores, ids, mention, opened, settled, until
 
 from enrichment import (
     CannotTeach,
@@ -24,6 +26,7 @@ from enrichment import (
     teach,
 )
 from index import Index, Json
+from ronzio.cli import root
 from stream import RAW, Brand, Item, Record, mention_id, open_log
 
 BAGS = ["valigia", "bagaglio", "smarrita", "nastro", "stiva", "etichetta"]
@@ -77,6 +80,24 @@ def test_what_was_taught_is_there_for_another_process_and_holds_no_text(
     (stored,) = index.records.scan("model")
     assert not any(word.encode() in stored.body for word in [*BAGS, *TALK] if word not in ("mare", "sole"))
     assert len(stored.body) < 70_000
+
+
+def test_try_gives_what_is_switched_on(stores: Stores, index: Index, enricher: Enricher, tmp_path: Path) -> None:
+    file = tmp_path / "ronzio.toml"
+    elastic = f'[elasticsearch]\nhosts = {json.dumps(ELASTICSEARCH.split(","))}\nprefix = "{stores.where}"\n'
+    brand = '[[brands]]\nname = "Acme"\n'
+    file.write_text(f'data_dir = "."\n{brand}{elastic if stores.name == "elastic" else ""}')
+
+    def topics() -> list[str]:
+        text = "Acme, la valigia smarrita non era sul nastro"
+        tried = CliRunner().invoke(root, ["try", "-", "--config", str(file)], input=text, catch_exceptions=False)
+        found: list[str] = json.loads(tried.stdout)["mention"]["topic"]
+        return found
+
+    taught(index, enricher)
+    assert "lost-luggage" not in topics()
+    switch(index, lost_luggage=1)
+    assert "lost-luggage" in topics()
 
 
 def test_a_worker_gives_it_soon_after_it_is_switched_on(stores: Stores, index: Index, tmp_path: Path) -> None:
