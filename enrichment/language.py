@@ -28,35 +28,36 @@ class LanguageModel:
         identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
         identifier.set_languages(list(languages))
         self.languages: tuple[str, ...] = tuple(identifier.nb_classes)
-        self._next, self._rows, self._features = identifier.tk_nextmove, identifier._rowbase, identifier.tk_output
+        self._next = np.asarray(identifier.tk_nextmove)  # 10 million, not copied
+        self._rows = np.array(identifier._rowbase, np.int64)
+        self._features = np.array(identifier.tk_output, np.int64)
         # In row order and one row longer: taking rows of the original order copies the whole table each time.
         self._table = np.zeros((identifier.nb_ptc.shape[0] + 1, len(self.languages)), np.float32)
         self._table[:-1] = identifier.nb_ptc * _ONCE
 
     def rows(self, words: Sequence[str]) -> NDArray[np.float32]:
         """One row of scores, with mean 0, for each word; all zero where the word says nothing."""
-        features: list[int] = []
-        starts: list[int] = []
-        nothing = len(self._table) - 1
-        for word in words:
-            starts.append(len(features))
-            features += self._walk(word)
-            features.append(nothing)  # so that no word is without features
-        sums = np.add.reduceat(self._table.take(features, axis=0), starts, axis=0)
+        features = self._walk([_bytes(word) for word in words])
+        features[:, -1] = len(self._table) - 1  # all zero, so that no word is without features
+        kept = features >= 0
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept.sum(axis=1))[:-1]])
+        sums = np.add.reduceat(self._table.take(features[kept], axis=0), starts, axis=0)
         centred: NDArray[np.float32] = sums - sums.mean(axis=1, keepdims=True)
         return centred
 
-    def _walk(self, word: str) -> list[int]:
-        if not word.isalpha() and not any(map(str.isalpha, word)):
-            return []
-        state = 0
-        found = []
-        following, rows, features = self._next, self._rows, self._features
-        for byte in f" {word[:LONGEST_WORD]} ".encode("utf-8", "replace"):
-            state = following[rows[state] + byte]
-            feature = features[state]
-            if feature >= 0:
-                found.append(feature)
+    def _walk(self, words: Sequence[bytes]) -> NDArray[np.int64]:
+        """(words, their longest + 1) the feature at each byte, -1 where there is none. All words take a step together."""
+        lengths = np.array([len(word) for word in words])
+        longest = int(lengths.max())
+        inside = np.arange(longest) < lengths[:, None]
+        letters = np.zeros((len(words), longest), np.uint8)
+        letters[inside] = np.frombuffer(b"".join(words), np.uint8)
+        found = np.full((len(words), longest + 1), -1, np.int64)
+        state = np.zeros(len(words), self._next.dtype)
+        for place in range(longest):
+            state = self._next.take(self._rows.take(state) + letters[:, place])
+            found[:, place] = self._features.take(state)
+        found[:, :-1][~inside] = -1
         return found
 
     def decide(
@@ -83,3 +84,9 @@ class LanguageModel:
             (UNKNOWN, 0.0) if nothing else (self.languages[column], round(confidence, 3))
             for nothing, column, confidence in zip(silent.tolist(), best, share, strict=True)
         ]
+
+
+def _bytes(word: str) -> bytes:
+    if not word.isalpha() and not any(map(str.isalpha, word)):
+        return b""
+    return f" {word[:LONGEST_WORD]} ".encode("utf-8", "replace")

@@ -52,10 +52,11 @@ def stopwords() -> frozenset[str]:
 def content(form: str) -> Content:
     """What a token says, given in small letters without the punctuation around it."""
     if form.isascii() and form.isalnum():  # nearly all
-        word = folded = form
-    else:
-        word = _OUTSIDE.sub("", _bare(form[: 2 * LONGEST]))
-        folded = fold(word)[0]
+        if not 2 <= len(form) <= LONGEST or form in stopwords():
+            return NO_CONTENT
+        return Content(form if len(form) > 2 and not form.isdigit() else "", stem(form))
+    word = _OUTSIDE.sub("", _bare(form[: 2 * LONGEST]))
+    folded = fold(word)[0]
     if len(folded) < 2 or len(word) > LONGEST or folded in stopwords():
         return NO_CONTENT
     if _WORD.fullmatch(word) is None:
