@@ -7,7 +7,6 @@ Everything that depends on a token alone is worked out once and remembered; ever
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -49,6 +48,7 @@ _MASK: Final = np.uint32(_FILTER - 1)
 _ONE, _TWO, _THREE = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 _PART: Final = np.uint32(1 << (32 - BITS))  # the upper bits of a product are the mixed ones
 _END: Final = 0  # the row that ends every text
+_BYTES: Final = 4  # of a row's number
 
 # What marks are counted in a text: a column each
 _COUNTED: Final = (
@@ -89,8 +89,9 @@ class Batch(NamedTuple):
     ]  # (pieces) those that a reason can name: of the word list, emoji, words of four and more letters
 
 
-class Reader(dict[str, tuple[int, ...]]):
-    """token -> rows of its pieces. Remembers words, nothing of the texts. Not thread-safe."""
+class Reader(dict[str, bytes]):
+    """token -> rows of its pieces, four bytes each, so that those of a batch need only be joined. Remembers words, nothing of
+    the texts. Not thread-safe."""
 
     def __init__(self, words: WordList) -> None:
         super().__init__()
@@ -112,28 +113,28 @@ class Reader(dict[str, tuple[int, ...]]):
         self._table = np.zeros(4096, _ROW)
         self._filled = 0
         self._row(Piece(MARK, "", ""))
-        self._user, self._address = (
-            self._row(Piece(USER, "<user>", "<user>")),
-            self._row(Piece(ADDRESS, "<address>", "")),
-        )
+        self._user = self._packed([Piece(USER, "<user>", "<user>")])
+        self._address = self._packed([Piece(ADDRESS, "<address>", "")])
 
-    def __missing__(self, token: str) -> tuple[int, ...]:
+    def __missing__(self, token: str) -> bytes:
         if token[0] == "@" and token[1:].isidentifier():  # nearly every one of these is new
-            return (self._user,)
+            return self._user
         if token[:4] == "http":
-            return (self._address,)
+            return self._address
         rows = self[token] = self._rows_of(token)
         return rows
 
-    def _rows_of(self, token: str) -> tuple[int, ...]:
+    def _rows_of(self, token: str) -> bytes:
         core = bare(token)
         if len(core) == len(token) or not core or core[:4] == "http":
-            return tuple([self._row(piece) for piece in pieces(token, self._english)])
+            return self._packed(pieces(token, self._english))
         start = token.find(core)  # most new tokens are old words with other punctuation
-        return (*self._marked(token[:start]), *self[core], *self._marked(token[start + len(core) :]))
+        return b"".join(
+            [self._packed(marks(token[:start])), self[core], self._packed(marks(token[start + len(core) :]))]
+        )
 
-    def _marked(self, text: str) -> list[int]:
-        return [self._row(piece) for piece in marks(text)] if text else []
+    def _packed(self, found: Sequence[Piece]) -> bytes:
+        return b"".join([self._row(piece).to_bytes(_BYTES, "little") for piece in found])
 
     def _row(self, piece: Piece) -> int:
         row = self._rows.get(piece)
@@ -175,15 +176,13 @@ class Reader(dict[str, tuple[int, ...]]):
         """The features of `texts`, each a list of tokens without white space, none of them empty."""
         if len(self) > _MEMO or self._filled > _MEMO:
             self._start_afresh()
-        found: list[int] = []
-        starts = []
         look_up = self.__getitem__
-        for tokens in texts:
-            starts.append(len(found))
-            found += chain.from_iterable(map(look_up, tokens))
-            found.append(_END)
+        found = [b"".join(map(look_up, tokens)) for tokens in texts]
         self._fill()
-        return self._features(np.array(found, np.int64), np.array(starts, np.int64))
+        sizes = np.array([len(one) for one in found], np.int64) // _BYTES + 1
+        end = _END.to_bytes(_BYTES, "little")
+        rows = np.frombuffer(end.join([*found, b""]), "<i4").astype(np.int64)
+        return self._features(rows, np.cumsum(sizes) - sizes)
 
     def _features(self, rows: NDArray[np.int64], starts: NDArray[np.int64]) -> Batch:
         table = self._table.take(rows)
