@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enrichment.compact import CompactEngine, Corrections, CorrectionsError, Example, WeightsError, cross_validated, fit
+from enrichment.compact.features import Reader
 from enrichment.compact.pieces import pieces
 from enrichment.compact.store import dumps, loads, shipped
 from enrichment.compact.wordlist import LANGUAGES, WordList
@@ -24,6 +25,14 @@ def engine() -> CompactEngine:
 def judge(engine: CompactEngine, text: str, language: str = "it") -> Judgement:
     [judgement] = engine.judge([Passage(text.split(), language)])
     return judgement
+
+
+@given(st.text("aZè'!?.,“”…#@1:)😍", min_size=1, max_size=12).filter(lambda token: token[0] != "@"))
+def test_a_reader_that_knows_the_bare_word_reads_a_token_as_its_pieces(token: str) -> None:
+    reader = Reader(WordList("it", []))
+    reader.read([[token.strip(".,!?") or token], [token]])
+    [*rows, _end] = reader.read([[token]]).rows.tolist()
+    assert [reader.forms[row] for row in rows] == [piece.form for piece in pieces(token)]
 
 
 @pytest.mark.parametrize(
