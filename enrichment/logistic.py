@@ -37,7 +37,9 @@ def fit(rows: Rows, labels: NDArray[np.bool_]) -> Weights:
     positives = int(labels.sum())
     if not 0 < positives < len(labels):
         raise ValueError("both texts of the topic and others are needed")
-    rarity = _rarity(rows)
+    columns, within = np.unique(rows.columns, return_inverse=True)  # the weights of all others stay nought
+    rows, size = Rows(within, rows.starts), len(columns)
+    rarity = _rarity(rows, size)
     share = np.where(labels, 0.5 / positives, 0.5 / (len(labels) - positives)) * len(labels)
     signs = np.where(labels, 1.0, -1.0)
     scale = rows.scale()
@@ -48,16 +50,18 @@ def fit(rows: Rows, labels: NDArray[np.bool_]) -> Weights:
         margins = signs * (bias + scale * rows.dot(weights * rarity))
         value = float(share @ np.logaddexp(0.0, -margins)) + float(weights @ weights) / (2 * C)
         pull = -share * signs / (1.0 + np.exp(np.clip(margins, -50, 50)))
-        gradient = np.bincount(rows.columns, (pull * scale)[owners], SIZE) * rarity + weights / C
+        gradient = np.bincount(rows.columns, (pull * scale)[owners], size) * rarity + weights / C
         return value, np.append(gradient, pull.sum())
 
-    solution = _minimum(loss, np.zeros(SIZE + 1))
-    return Weights(solution[:-1] * rarity, float(solution[-1]))
+    solution = _minimum(loss, np.zeros(size + 1))
+    values = np.zeros(SIZE)
+    values[columns] = solution[:-1] * rarity
+    return Weights(values, float(solution[-1]))
 
 
-def _rarity(rows: Rows) -> Floats:
+def _rarity(rows: Rows, size: int) -> Floats:
     """Inverse document frequency, smoothed (as in scikit-learn's TfidfTransformer), with mean 1 over what occurs."""
-    seen = np.bincount(rows.columns, minlength=SIZE)
+    seen = np.bincount(rows.columns, minlength=size)
     rarity = np.log((1 + len(rows)) / (1 + seen)) + 1.0
     return rarity / (rarity[rows.columns].mean() if len(rows.columns) else 1.0)
 

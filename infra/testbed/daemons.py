@@ -34,11 +34,14 @@ class Daemon:
         """True while the process that was started is there, and it is this one: numbers are used again."""
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)
+        place = Path(f"/proc/{self.pid}")
         try:
-            command = Path(f"/proc/{self.pid}/cmdline").read_bytes()
+            command = (place / "cmdline").read_bytes()
+            state = (place / "stat").read_text().rpartition(") ")[2][:1]
         except OSError:
             return False
-        return b"java" in command
+        # A process that is just being replaced by its program shows no command, as a dead one (Z, X) does
+        return b"java" in command or (not command and state not in "ZX")
 
     def end(self) -> None:
         """SIGTERM to the group, and SIGKILL to what is left of it after a while."""

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition, errors
 from kafka.admin import KafkaAdminClient
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 
 from stream.kafka.entry import refusal
@@ -57,20 +58,26 @@ class Clients:
 
     def admin(self) -> KafkaAdminClient:
         with self.errors():
-            return KafkaAdminClient(**self._common(), request_timeout_ms=self._wait_ms)
+            return _made(KafkaAdminClient, **self._common(), request_timeout_ms=self._wait_ms)
 
     def reader(self) -> KafkaConsumer:
         """A consumer of no group that reads what is committed, from where it is told."""
         with self.errors():
-            return KafkaConsumer(
-                **self._common(), **self._reading(), group_id=None, enable_auto_commit=False, fetch_max_wait_ms=50
+            return _made(
+                KafkaConsumer,
+                **self._common(),
+                **self._reading(),
+                group_id=None,
+                enable_auto_commit=False,
+                fetch_max_wait_ms=50,
             )
 
     def member(self, group: str) -> KafkaConsumer:
         """A consumer that is to join `group` (with the prefix)."""
         session = int(self.settings.session_s * 1000)
         with self.errors():
-            return KafkaConsumer(
+            return _made(
+                KafkaConsumer,
                 **self._common(),
                 **self._reading(),
                 group_id=group,
@@ -84,12 +91,13 @@ class Clients:
     def plain_producer(self) -> KafkaProducer:
         """A writer of lone records: idempotent, acknowledged by every copy in sync."""
         with self.errors():
-            return KafkaProducer(**self._common(), **self._writing(), linger_ms=0, enable_idempotence=True)
+            return _made(KafkaProducer, **self._common(), **self._writing(), linger_ms=0, enable_idempotence=True)
 
     def producer(self, transactional_id: str) -> KafkaProducer:
         """A writer of transactions; `init_transactions` is still to be called."""
         with self.errors():
-            return KafkaProducer(
+            return _made(
+                KafkaProducer,
                 **self._common(),
                 transactional_id=transactional_id,
                 transaction_timeout_ms=int(self.settings.transaction_s * 1000),
@@ -188,6 +196,23 @@ class Clients:
             "retry_backoff_ms": BACKOFF_MS,
             "allow_auto_create_topics": False,
         }
+
+
+def _made(kind: Callable[..., T], **config: Any) -> T:
+    """A client of the library, which keeps the thread and the sockets of one that does not find its cluster: one more at every
+    try while a broker is away."""
+    opened = []
+
+    def connect(**more: Any) -> KafkaNetClient:
+        opened.append(KafkaNetClient(**more))
+        return opened[-1]
+
+    try:
+        return kind(**config, kafka_client=connect)
+    except BaseException:
+        for one in opened:
+            one._net.close()
+        raise
 
 
 _connect = KafkaNetSocket.sock_connect

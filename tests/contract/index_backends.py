@@ -103,7 +103,7 @@ def opened(name: str, tmp_path: Path) -> Iterator[Stores]:
         stores.close()
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Waits until it holds; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
