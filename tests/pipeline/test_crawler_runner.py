@@ -463,9 +463,13 @@ def test_killed_at_random_moments(tmp_path: Path, log: Log, index: Index) -> Non
         crawlers = Crawlers(tmp_path, feed.url)
         left: list[psutil.Process] = []
         try:
+            begun, process = time.monotonic(), crawlers.start()
+            eventually(lambda: len(ids(log)) > 0, "the first crawler brings nothing")
+            usual = time.monotonic() - begun  # how long a machine as busy as this one takes to bring something
+            left += kill(process)
             for _ in range(KILLS):
                 process = crawlers.start()
-                time.sleep(chance.uniform(0.0, 1.2))  # the moment of the kill, not a wait
+                time.sleep(chance.uniform(0.0, 2.5 * usual))  # the moment of the kill, not a wait
                 left += kill(process)
                 there = set(ids(log))
                 for record in index.records.scan("source"):
