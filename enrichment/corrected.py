@@ -7,6 +7,7 @@ is nearer to what will happen. Copies of one story count once.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -22,6 +23,8 @@ from enrichment.teacher import CannotTeach, Lesson, teach
 from enrichment.teaching import TooFewExamples
 from index import Index, Json
 from stream import SENTIMENTS
+
+logger = logging.getLogger(__name__)
 
 FEWEST: Final = 50  # corrections and confirmations of sentiment; with fewer the gain cannot be told from chance
 OLDER: Final = 0.7  # share of them, the oldest, that the second measure learns from
@@ -112,8 +115,9 @@ def train_topics(index: Index, enricher: Enricher, *, by: str, at: datetime) -> 
         )
         try:
             found.append(Retaught(teach(index, enricher, lesson, by=by, at=at), topic))
-        except (CannotTeach, TooFewExamples):
-            continue  # too many of its examples are gone
+        except (CannotTeach, TooFewExamples) as error:  # too many of its examples are gone: the version there is stays
+            extra = {"action": "not-learnt-anew", "topic": topic.id}
+            logger.warning("the topic %s is not learnt anew: %s", topic.id, error, extra=extra)
     return found
 
 
