@@ -19,6 +19,7 @@ from stream import Mention, Position, mention_id, sort_key
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 BATCH = 40
 SEGMENTS, SEGMENT = 8, 2000  # tantivy merges eight parts of like size
+SMALLER = 50  # documents that the first part has less: tantivy merges the largest first, else in any order
 AUTHORS = 200
 
 
@@ -68,15 +69,16 @@ def upkeep(directory: Path) -> None:
 
 
 def merge(directory: Path) -> None:
-    """Eight commits, the last with a deletion in one of the parts; then death, while the merge is still under way."""
+    """Eight commits, the last with a deletion in the first of the parts; then death, while the merge is still under way."""
     writer = Writer(directory, create=True)
     tantivy_writer = writer._writer
-    for number in range(SEGMENTS * SEGMENT):
+    last = SEGMENTS * SEGMENT - SMALLER - 1
+    for number in range(last + 1):
         words = " ".join(f"w{(number * 7 + k) % 5000}" for k in range(40))
         tantivy_writer.add_json(json.dumps({"id": f"d{number}", "text": words, "seq": number}))
-        if number == SEGMENTS * SEGMENT - 1:
+        if number == last:
             tantivy_writer.delete_documents_by_term("id", "d1")
-        if number % SEGMENT == SEGMENT - 1:
+        if (number + SMALLER) % SEGMENT == SEGMENT - 1:
             tantivy_writer.commit()
     os._exit(9)
 
