@@ -5,20 +5,19 @@ The choice is made once, by `choose`, from what the caller found out: so it can 
 
 from __future__ import annotations
 
-import random
 import shutil
-import socket
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from infra.testbed import open_ports
 
 KAFKA: Final = "RONZIO_TEST_KAFKA"
 ELASTICSEARCH: Final = "RONZIO_TEST_ELASTICSEARCH"
 LACKS: Final = "RONZIO_TEST_ELASTICSEARCH_LACKS"
 STAND: Final = "RONZIO_TEST_STAND"  # folder of a Stand, where the services are processes: tests may kill them
 PORTS: Final = "RONZIO_SERVICES_PORTS"
-OPEN_PORTS: Final = (20_000, 32_000)  # below those the kernel gives to outgoing connections
 
 
 class Unusable(Exception):
@@ -82,20 +81,5 @@ def ports(env: Mapping[str, str]) -> Ports:
         if len(parts) != 4 or not all(part.strip().isdigit() and 0 < int(part) < 65_536 for part in parts):
             raise Unusable(f'{PORTS}="{said}" is not "kafka,controller,http,transport": four port numbers')
         kafka, controller, http, transport = map(int, parts)
-        return Ports(kafka, controller, http, transport, next(_free()))
-    found = _free()
-    return Ports(next(found), next(found), next(found), next(found), next(found))
-
-
-def _free() -> Iterator[int]:
-    seen: set[int] = set()
-    while True:
-        port = random.randrange(*OPEN_PORTS)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in seen:
-            seen.add(port)
-            yield port
+        return Ports(kafka, controller, http, transport, *open_ports.free(1))
+    return Ports(*open_ports.free(5))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from index import Index, Upkeep, open_index, open_upkeep
 from index.elastic.client import Client
 from index.elastic.index import ElasticIndex, ElasticUpkeep
 from index.elastic.settings import ElasticSettings
+from infra.testbed.waiting import until
 from stream import Edit, Mention, Position, mention_id, sort_key
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
@@ -101,14 +101,6 @@ def opened(name: str, tmp_path: Path) -> Iterator[Stores]:
         yield stores
     finally:
         stores.close()
-
-
-def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Waits until it holds; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
 
 
 def settled(index: Index) -> Index:

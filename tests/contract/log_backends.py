@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -152,14 +151,6 @@ def opened(name: str, tmp_path: Path) -> Iterator[LogFactory]:
         yield factory
     finally:
         factory.close()
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Waits until it holds; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
 
 
 def records(count: int, prefix: str = "r", keys: int = 50) -> list[Record]:

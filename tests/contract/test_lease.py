@@ -14,12 +14,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from index_backends import BACKENDS, Stores, opened, until
+from index_backends import BACKENDS, Stores, opened
 
 from index import Index
+from infra.testbed.waiting import PATIENCE, until
 from ronzio.lease import TTL, holders, run_alone
 from ronzio.process import Stop
 from stream import utc_now
+
+SHORT = 3.0  # seconds a lease is good for; on a busy machine a renewal may come a second late
 
 
 @pytest.fixture(params=BACKENDS)
@@ -31,7 +34,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
 class Process:
     """Something that works alone, in a thread."""
 
-    def __init__(self, index: Index, at_work: list[str], name: str, ttl: float = 1.5) -> None:
+    def __init__(self, index: Index, at_work: list[str], name: str, ttl: float = SHORT) -> None:
         self.stop = Stop()
         self._at_work, self._name = at_work, name
 
@@ -44,12 +47,12 @@ class Process:
     def _work(self, stop: Stop) -> None:
         self._at_work.append(self._name)
         assert len(self._at_work) == 1, "two at once"
-        stop.wait(60)
+        stop.wait(PATIENCE)
         self._at_work.remove(self._name)
 
     def end(self) -> None:
         self.stop.set()
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
 
@@ -81,29 +84,29 @@ from ronzio.process import Stop
 index = KINDS[sys.argv[2]].open(sys.argv[3])
 def work(stop):
     print("working", flush=True)
-    stop.wait(60)
+    stop.wait(240)
     print("stopped", flush=True)
-run_alone(index.records, "crawler", Stop(), work, ttl=1.5, renew=0.3)
+run_alone(index.records, "crawler", Stop(), work, ttl=float(sys.argv[4]), renew=0.3)
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_who_was_killed_or_is_stuck_is_replaced(stores: Stores, how: signal.Signals) -> None:
-    command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), stores.name, stores.where]
+    command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), stores.name, stores.where, str(SHORT)]
     killed = how == signal.SIGKILL
     at_work: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "working\n"
-        waiting = Process(stores(), at_work, "next", ttl=60 if killed else 1.5)
+        waiting = Process(stores(), at_work, "next", ttl=4 * PATIENCE if killed else SHORT)
         try:
             time.sleep(0.6)
             assert at_work == []
             os.kill(child.pid, how)
-            deadline = time.monotonic() + 20
-            while not at_work:  # long before the 60 seconds, where it was killed
+            deadline = time.monotonic() + PATIENCE
+            while not at_work:  # long before its time is over, where it was killed
                 assert time.monotonic() < deadline, "nobody took over"
-                time.sleep(2.5)
+                time.sleep(0.1 if killed else 1.5 * SHORT)
                 if not killed and not at_work:  # it may have been stopped with the store's lock in its hand
                     os.kill(child.pid, signal.SIGCONT)
                     time.sleep(0.05)

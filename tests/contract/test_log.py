@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from log_backends import BACKENDS, KAFKA, PARTITIONS, LogFactory, at_most, opened, quiet, records, until
+from log_backends import BACKENDS, KAFKA, PARTITIONS, LogFactory, at_most, opened, quiet, records
 
+from infra.testbed.waiting import until
 from stream import EDITS, RAW, Batch, Log, Record, Stored, UnknownTopic, utc_now
 
 

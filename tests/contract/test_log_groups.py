@@ -13,8 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from log_backends import BACKENDS, PARTITIONS, Child, LogFactory, at_most, opened, quiet, records, until
+from log_backends import BACKENDS, PARTITIONS, Child, LogFactory, at_most, opened, quiet, records
 
+from infra.testbed.waiting import until
 from stream import EDITS, RAW, Batch, Consumer, Fenced, Log, LogError, Position, Record, utc_now
 
 
@@ -56,7 +57,7 @@ def owned(log: Log, consumers: Sequence[Consumer]) -> list[set[int]]:
         sizes = [len(share) for share in shares]
         return sum(sizes) == PARTITIONS == len(set().union(*shares)) and max(sizes) - min(sizes) <= 1
 
-    until(settled, 40)
+    until(settled, "the partitions to be shared out")
     return shares
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from index_backends import BACKENDS, START, Stores, opened, settled, until
+from index_backends import BACKENDS, START, Stores, opened, settled
 
 from enrichment import GROUP, Enricher, EnrichmentSettings, bring_in, retag, run_worker
 from index import Index, Tally
+from infra.testbed.waiting import PATIENCE, until
 from stream import RAW, Brand, Edit, Item, Log, Record, TaggingEngine, mention_id, open_log
 
 SETTINGS = EnrichmentSettings(story_window=1024)
@@ -149,7 +150,7 @@ def test_it_waits_for_live_work_and_workers_say_what_they_tag_with(
     worker = Enricher(NEW, SETTINGS)
     work(log, index, worker)
     until(lambda: index.get([mention_id("item:0")])[0]["engine"] == new.engine)
-    retagging.join(timeout=20)
+    retagging.join(timeout=PATIENCE)
     assert not retagging.is_alive()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
-from index_backends import BACKENDS, ELASTICSEARCH, START, Stores, ids, mention, opened, settled, until
+from index_backends import BACKENDS, ELASTICSEARCH, START, Stores, ids, mention, opened, settled
 
 from enrichment import (
     CannotTeach,
@@ -26,6 +26,7 @@ from enrichment import (
     teach,
 )
 from index import Index, Json
+from infra.testbed.waiting import until
 from ronzio.cli import root
 from stream import RAW, Brand, Item, Record, mention_id, open_log
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,8 @@ from typing import Any
 import msgspec
 
 from index import open_index, open_upkeep
+from infra.testbed import open_ports
+from infra.testbed.waiting import until
 from stream import (
     RAW,
     Brand,
@@ -59,14 +59,6 @@ role = "competitor"
 port = {port}
 refresh_seconds = 1
 """
-
-
-def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.05)
-    return found
 
 
 def mention(number: int, at: datetime, **changes: Any) -> Mention:
@@ -172,9 +164,7 @@ def source(identity: str, name: str, health: Any, now: datetime) -> SourceStatus
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
     """Pages, worker and indexer as processes around `folder`/data; gives the address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = open_ports.free(1)
     file = folder / "ronzio.toml"
     file.write_text(CONFIG.format(data=folder / "data", port=port), "utf-8")
     (folder / "data").mkdir(exist_ok=True)
@@ -193,7 +183,7 @@ def served(folder: Path) -> Iterator[str]:
 
 def answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/healthz", timeout=5) as answer:
+        with urllib.request.urlopen(f"{address}/healthz", timeout=60) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -202,7 +192,7 @@ def answers(address: str) -> bool:
 def _end(child: subprocess.Popen[bytes]) -> None:
     child.terminate()
     try:
-        child.wait(15)
+        child.wait(30)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()

@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import DashboardSettings, context
 from enrichment import Models
 from index import BadQuery, Index, IndexFailure, open_index, open_upkeep
+from infra.testbed.waiting import PATIENCE
 from stream import RAW, Edit, Item, Mention, Record, TaggingEngine, mention_id, open_log, utc_now
 
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
@@ -52,7 +53,7 @@ def installed(folder: Path) -> Iterator[None]:
 
 
 def opened(view: str, language: str = "it", **address: str) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page = AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
     page.query_params["lang"] = language
     for name, value in address.items():
         page.query_params[name] = value
@@ -244,7 +245,7 @@ def test_analyse_groups_and_names_its_command() -> None:
 @pytest.mark.parametrize(("by", "mentions"), [("time", 80), ("product", 30)])
 @pytest.mark.usefixtures("pages")
 def test_analyse_over_time_shows_times_of_the_place(by: str, mentions: int) -> None:
-    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page = AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
     page.query_params["lang"] = "it"
     page.run()
     page.switch_page("views/analyse.py")
@@ -304,7 +305,7 @@ def test_tags_are_checked_without_being_told_what_the_machine_says(monkeypatch: 
 def test_a_topic_is_taught_from_the_mentions_of_a_page_and_switched_on() -> None:
     page = opened("mentions", q="sentiment:negative")
     page.text_input(key="teach-name").set_value("Prova d'esame").run()
-    page.button(key="teach").click().run(timeout=60)
+    page.button(key="teach").click().run(timeout=PATIENCE)
     assert not page.exception
     (topic,) = Models(context.index().records).topics()
     assert (topic.id, topic.name, topic.quality.examples <= 20) == ("prova-d-esame", "Prova d'esame", True)
@@ -312,7 +313,7 @@ def test_a_topic_is_taught_from_the_mentions_of_a_page_and_switched_on() -> None
     assert [one.id for one in Models(context.index().records).switched_on()] == ["prova-d-esame"]
     page = opened("sources")
     assert "topic prova-d-esame: version 1 on" in captions(page)
-    page.button(key="train").click().run(timeout=60)
+    page.button(key="train").click().run(timeout=PATIENCE)
     assert any("at least 50" in one.value for one in page.text)
     page.button(key="train-undo").click().run()
     assert Models(context.index().records).switched_on() == []

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from pages_harness import fill, served, until
+from pages_harness import fill, served
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from index import open_index
+from infra.testbed.waiting import PATIENCE, until
 from stream import Mention
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -43,12 +44,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        expect.set_options(timeout=1000 * PATIENCE)
         yield chromium
         chromium.close()
 
 
 def opened(browser: Browser, address: str, width: int = 1440, height: int = 900, language: str = "it-IT") -> Page:
     page = browser.new_page(viewport={"width": width, "height": height}, locale=language)
+    page.set_default_timeout(1000 * PATIENCE)
     page.goto(address)
     drawn(page)
     return page
@@ -56,7 +59,7 @@ def opened(browser: Browser, address: str, width: int = 1440, height: int = 900,
 
 def drawn(page: Page) -> None:
     page.wait_for_selector(
-        "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]", timeout=60_000
+        "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
     )
     page.wait_for_selector("h1")
 
@@ -65,6 +68,7 @@ def drawn(page: Page) -> None:
 def test_hostile_text_stays_text(site: Site, browser: Browser, view: str) -> None:
     asked: list[str] = []
     with browser.new_context(viewport={"width": 1440, "height": 2400}, locale="it-IT") as context:
+        context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{site.address}/{view}")
@@ -112,7 +116,7 @@ def test_live_moves_by_itself(site: Site, browser: Browser) -> None:
     late = site.made[3]
     index.write([Mention(**{**_fields(late), "id": "f" * 20, "digest": "late", "text": "Appena arrivata: Aurora"})])
     index.close()
-    expect(page.get_by_test_id("stMetricValue").first).not_to_have_text(before, timeout=20_000)
+    expect(page.get_by_test_id("stMetricValue").first).not_to_have_text(before)
     page.close()
 
 

@@ -18,7 +18,7 @@ def main() -> None:
     brand = Brand.model_validate(
         {"name": "Acme", "alert_to": ["maria@example.com"], "products": [{"name": "Uno"}], "language": "it"}
     )
-    mail = MailSettings(host="127.0.0.1", port=port, security="none", timeout=5)
+    mail = MailSettings(host="127.0.0.1", port=port, security="none", timeout=60)
     index = open_index(directory)
     try:
         run_alerts(index, [brand], AlertSettings(every=0.05), mail, ended.is_set)

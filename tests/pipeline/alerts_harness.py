@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -16,17 +15,10 @@ from typing import Any
 from aiosmtpd.smtp import SMTP
 
 from index import Index, open_index, open_upkeep
+from infra.testbed.waiting import until
 from stream import Brand, Mention, mention_id, sort_key
 
 NOW = datetime(2026, 11, 24, 14, 37, tzinfo=UTC)
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Waits for a condition; fails after `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        threading.Event().wait(0.01)
 
 
 def brand(language: str = "it") -> Brand:

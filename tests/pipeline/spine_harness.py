@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +16,8 @@ from typing import Any
 import tomlkit
 
 from index import Index
+from infra.testbed import open_ports
+from infra.testbed.waiting import PATIENCE
 from ronzio.demo import Clock, Plan, Post, Scenario, demo_config, running
 from ronzio.demo.places import base
 from ronzio.process import STDIN_TIED
@@ -36,19 +36,11 @@ PLAN = Plan(
 PROCESSES = ("indexer", "worker", "stories", "demo-mailbox", "alerts", "crawler")
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.1)
-    return found
-
-
 class Demo:
     """The demo's web in a thread of this process, and Ronzio's processes around one data directory."""
 
     def __init__(self, folder: Path) -> None:
-        self.web_port, mail_port = free_ports(2)
+        self.web_port, mail_port = open_ports.free(2)
         self.data_dir = folder / "data"
         self.file = folder / "ronzio.toml"
         self.file.write_text(tomlkit.dumps(self._config(mail_port)), "utf-8")
@@ -82,11 +74,11 @@ class Demo:
             for child in self._children:
                 child.terminate()
             for child in self._children:
-                child.wait(20)
+                child.wait(PATIENCE)
                 assert child.stdin is not None
                 child.stdin.close()
             self._stop_web()
-            web.join(20)
+            web.join(PATIENCE)
 
     def _start(self, name: str) -> None:
         with (self.file.parent / f"{name}.err").open("wb") as errors:
@@ -127,11 +119,3 @@ def missing(demo: Demo, index: Index, but_by: frozenset[str] = frozenset()) -> s
     """Addresses of what names a brand and is not found, but for these authors'."""
     wanted = {address(demo, post) for post in demo.posts() if post.company and post.author not in but_by}
     return wanted - {mention["url"] for batch in index.scan({"match_all": {}}) for mention in batch if "url" in mention}
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

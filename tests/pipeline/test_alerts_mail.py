@@ -14,11 +14,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from alerts_harness import NOW, MailServer, Store, crisis, mail_server, mention, opened_store, until
+from alerts_harness import NOW, MailServer, Store, crisis, mail_server, mention, opened_store
 
 from alerts import MailSettings, send_test_mail, serve_mailbox
 from alerts.outbox import Outbox
 from index import Index
+from infra.testbed import open_ports
+from infra.testbed.waiting import PATIENCE, until
 from stream import Mail, utc_now
 
 CHILD = Path(__file__).with_name("alerts_child.py")
@@ -113,11 +115,11 @@ def test_each_recipient_gets_it_once_whoever_is_refused(store: Store, server: Ma
 
 
 def test_no_server_at_all_is_waited_for(store: Store) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    put(store.index)
-    send_for(Outbox(store.index, settings(port)), 1)
+    with socket.socket() as deaf:  # held, so that nobody else listens there
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        put(store.index)
+        send_for(Outbox(store.index, settings(port)), 1)
     mail = mails(store.index)["acme-1/start"]
     assert mail.sent_at is None and mail.attempts >= 1
     assert f"127.0.0.1:{port}" in mail.error
@@ -199,9 +201,7 @@ def test_the_test_mail_arrives_or_says_why_not(server: MailServer) -> None:
 
 
 def test_the_demo_s_mailbox_keeps_mails(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = open_ports.free(1)
     stop = threading.Event()
     directory = tmp_path / "data" / "mailbox"
     thread = threading.Thread(target=serve_mailbox, args=("127.0.0.1", port, directory, stop.is_set))
@@ -238,9 +238,9 @@ def test_kill_9_leaves_one_mail_at_the_start(store: Store, server: MailServer, t
     child = _child(tmp_path / "index", server.port)
     try:
         # A try that a kill cut off is repeated half a minute later.
-        until(lambda: all(mail.sent_at for mail in mails(store.index).values()) and mails(store.index), 60)
+        until(lambda: all(mail.sent_at for mail in mails(store.index).values()) and mails(store.index))
     finally:
-        child.communicate(timeout=20)
+        child.communicate(timeout=PATIENCE)
     starts = [name for name in mails(store.index) if name.endswith("/start")]
     assert len(starts) == 1
     assert len({message["Message-ID"] for _, message in server.taken}) == len(mails(store.index))

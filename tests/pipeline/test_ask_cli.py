@@ -9,8 +9,7 @@ import io
 import json
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from click.testing import CliRunner, Result
 import ronzio
 from enrichment import Enricher, EnrichmentSettings, run_worker
 from index import open_index, open_upkeep
+from infra.testbed.waiting import until
 from ronzio.cli import root
 from ronzio.context import load_settings
 from stream import RAW, Item, Record, mention_id, open_log, utc_now
@@ -83,13 +83,6 @@ class Working:
 
     def _index(self) -> None:
         open_upkeep(self.settings.index_place).run(self._stop.is_set)
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, f"waited for {what}"
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -37,12 +37,12 @@ from crawlers import runner as runner_module
 from crawlers.feeds.feed import FeedSource, FeedState, FeedTools
 from crawlers.source import AnySourceError, BadPayload
 from index import Index, open_index
+from infra.testbed.waiting import PATIENCE, until
 from stream import RAW, Item, Log, LogError, LogFull, Record, SourceStatus, mention_id, open_log
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SETTINGS = CrawlerSettings(parsers=1, host_delay=0.01)
 KILLS = 40
-GUARD = 30  # seconds, after which a test that hangs fails
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def crawl(
         more = {"clock": clock} if clock else {}
         running = asyncio.create_task(run_crawler(sources, log, index.records, settings, stop, **more))
         waiting = asyncio.ensure_future(until())
-        async with asyncio.timeout(GUARD):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
             stop.set()
             waiting.cancel()
@@ -232,7 +232,7 @@ def test_a_stop_leaves_slow_servers_and_slow_readings(log: Log, index: Index, mo
             sources = [FeedSource(FeedSettings(url=url, local=True), tools) for url in places]
             stop = asyncio.Event()
             running = asyncio.create_task(run_crawler(sources, log, index.records, patient, stop))
-            async with asyncio.timeout(GUARD):
+            async with asyncio.timeout(PATIENCE):
                 await both.wait()
                 stop.set()
                 await running
@@ -348,7 +348,7 @@ def test_due_times_validators_and_health_survive_a_restart(log: Log, index: Inde
             asyncio.Event(),
         )
         running = asyncio.create_task(run_crawler([feed, other], log, index.records, SETTINGS, stop, clock=lambda: now))
-        async with asyncio.timeout(GUARD):
+        async with asyncio.timeout(PATIENCE):
             while not tried(index, wait_for, now):
                 await asyncio.sleep(0.01)
             stop.set()
@@ -401,12 +401,12 @@ class GrowingFeed:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         self._thread.start()
-        assert self._ready.wait(GUARD)
+        assert self._ready.wait(PATIENCE)
         try:
             yield
         finally:
             self._stop()
-            self._thread.join(GUARD)
+            self._thread.join(PATIENCE)
 
 
 class Crawlers:
@@ -431,7 +431,7 @@ class Crawlers:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(GUARD)
+        self._process.wait(PATIENCE)
         self._process.stdout.close()
 
 
@@ -449,13 +449,6 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-def eventually(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + GUARD
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-
-
 @pytest.mark.faults
 def test_killed_at_random_moments(tmp_path: Path, log: Log, index: Index) -> None:
     chance, feed = random.Random(3), GrowingFeed()
@@ -464,7 +457,7 @@ def test_killed_at_random_moments(tmp_path: Path, log: Log, index: Index) -> Non
         left: list[psutil.Process] = []
         try:
             begun, process = time.monotonic(), crawlers.start()
-            eventually(lambda: len(ids(log)) > 0, "the first crawler brings nothing")
+            until(lambda: len(ids(log)) > 0, "what the first crawler brings")
             usual = time.monotonic() - begun  # how long a machine as busy as this one takes to bring something
             left += kill(process)
             for _ in range(KILLS):
@@ -478,9 +471,9 @@ def test_killed_at_random_moments(tmp_path: Path, log: Log, index: Index) -> Non
                     assert set(seen) <= there, "the state speaks of items that the log has not"
             feed.grows = False
             process = crawlers.start()
-            eventually(lambda: len(set(ids(log))) == feed.entries, "the last crawler does not bring everything")
+            until(lambda: len(set(ids(log))) == feed.entries, "the last crawler to bring everything")
             left += kill(process)
-            eventually(lambda: not any(map(alive, left)), "a killed crawler leaves processes behind")
+            until(lambda: not any(map(alive, left)), "what the killed crawlers started to end")
         finally:
             crawlers.close()
     assert feed.entries > 100

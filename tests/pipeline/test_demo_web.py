@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ import pytest
 import trafilatura
 from protego import Protego
 
+from infra.testbed import open_ports
 from ronzio.demo import Clock, Plan, Scenario, running, serve_web
 from ronzio.demo.feeds import italian_date
 from ronzio.demo.places import BY_ID, PAPERS, PLACES, TALK, Place, base
@@ -38,13 +38,6 @@ class Visitor:
             return answer.status, await answer.read(), {key.lower(): value for key, value in answer.headers.items()}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @asynccontextmanager
 async def visiting() -> AsyncIterator[Visitor]:
     present = [START]
@@ -52,7 +45,7 @@ async def visiting() -> AsyncIterator[Visitor]:
     def move(seconds: float) -> None:
         present[0] = START + timedelta(seconds=seconds)
 
-    port = free_port()
+    (port,) = open_ports.free(1)
     scenario = Scenario(PLAN, Clock.starting(START))
     async with running(scenario, port, now=lambda: present[0]), aiohttp.ClientSession() as session:
         yield Visitor(session, port, move)
@@ -196,7 +189,7 @@ def test_what_is_not_there(path: str) -> None:
 
 def test_a_second_start_goes_on(tmp_path: Path) -> None:
     async def one_life() -> set[str]:
-        port, stop = free_port(), asyncio.Event()
+        (port,), stop = open_ports.free(1), asyncio.Event()
         serving = asyncio.create_task(serve_web(tmp_path, stop, port=port, plan=PLAN))
         async with aiohttp.ClientSession() as session:
             visitor = Visitor(session, port, lambda _: None)

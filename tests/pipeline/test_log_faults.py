@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.testbed.waiting import PATIENCE, until
 from stream import RAW, Log, LogFull, Record, connect, open_log
 from stream.embedded import EmbeddedLog
 
@@ -52,12 +53,9 @@ def kill_at_random(directory: Path) -> Counter[str]:
             killed[tasks[name]] += 1
             running[name] = start(directory, tasks[name])
         (directory / "stop").touch()
-        assert [running[name].wait(60) for name in APPENDERS] == [0, 0]
+        assert [running[name].wait(PATIENCE) for name in APPENDERS] == [0, 0]
         with closing(open_log(directory / "log")) as log:
-            deadline = time.monotonic() + 60
-            while any(log.lag("g", RAW).values()):
-                assert time.monotonic() < deadline, log.lag("g", RAW)
-                time.sleep(0.05)
+            until(lambda: not any(log.lag("g", RAW).values()), "everything to be handled")
     finally:
         for process in running.values():
             end(process)

@@ -16,6 +16,7 @@ from aiohttp import web
 from click.testing import CliRunner, Result
 from pyarrow import parquet
 
+from infra.testbed.waiting import PATIENCE
 from ronzio.cli import root
 
 FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>T</title>
@@ -70,10 +71,10 @@ def base() -> Iterator[str]:
 
         thread = threading.Thread(target=lambda: asyncio.run(serve()))
         thread.start()
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE)
         yield address
         stops[0]()
-        thread.join(20)
+        thread.join(PATIENCE)
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,10 @@ import msgspec
 import pytest
 import tomlkit
 from click.testing import CliRunner
-from spine_harness import until
 
 from benchmarks.bert import tiny
 from index import open_index
+from infra.testbed.waiting import PATIENCE, until
 from ronzio.cli import root
 from ronzio.commands.run import programs
 from ronzio.process import STDIN_TIED
@@ -45,7 +45,7 @@ def running(file: Path, *names: str) -> Iterator[None]:
         for child in children:
             child.terminate()
         for child in children:
-            child.wait(20)
+            child.wait(PATIENCE)
             assert child.stdin is not None
             child.stdin.close()
 

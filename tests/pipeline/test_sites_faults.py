@@ -16,6 +16,7 @@ from aiohttp import web
 from site_harness import Reader, Site, article, listing, with_site
 
 from crawlers import Unreachable
+from infra.testbed.waiting import PATIENCE
 
 CHILD = Path(__file__).with_name("sites_faults_child.py")
 KILLS = 25
@@ -27,7 +28,7 @@ def fill(site: Site) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.01)
 

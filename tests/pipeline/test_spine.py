@@ -15,10 +15,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from spine_harness import PLAN, Demo, missing, until
+from spine_harness import PLAN, Demo, missing
 
 from enrichment import STORIES_GROUP
 from index import Index, open_index, parse_query
+from infra.testbed.waiting import until
 from ronzio.demo import Post
 from ronzio.demo.companies import COMPANIES, Company
 from ronzio.demo.places import PLACES, TALK, base

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from spine_harness import Demo, address, missing, until
+from spine_harness import Demo, address, missing
 
 from index import Index, open_index
+from infra.testbed.waiting import until
 from ronzio.demo import Post
 from ronzio.demo.places import TALK
 from ronzio.status import GROUP, books
@@ -51,7 +52,7 @@ def test_kills_lose_nothing_and_bring_nothing_back(tmp_path: Path) -> None:
             waiting = any(entry.waiting for entry in books(log, index))
             return not any(lag) and not waiting and not index.fresh()["behind"] and not missing(demo, index, gone)
 
-        until(settled, "everything to be handled", 120)
+        until(settled, "everything to be handled")
         found = [mention for batch in index.scan(EVERYTHING) for mention in batch]
         assert not gone.intersection(mention["author"] for mention in found if "author" in mention)
         assert Counter(mention["id"] for mention in found).most_common(1)[0][1] == 1

@@ -9,13 +9,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from infra.testbed.waiting import until
 from ronzio.supervisor import AlreadyRunning, Program, Supervisor, backoff, lock
 
 CHILD = """
@@ -43,13 +43,6 @@ class Script(Program):
 
     def command(self) -> list[str]:
         return [sys.executable, "-c", CHILD, str(self.folder / f"{self.name}.pid")]
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

@@ -17,6 +17,7 @@ import pytest
 
 from enrichment import GROUP
 from index import open_index
+from infra.testbed.waiting import PATIENCE, until
 from stream import EDITS, RAW, Edit, Item, Log, Record, mention_id, open_log
 
 KILLS = 60
@@ -46,7 +47,7 @@ class Workers:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(PATIENCE)
         self._process.stdout.close()
 
 
@@ -126,10 +127,7 @@ def test_killed_at_random_moments(tmp_path: Path, workers: Workers) -> None:
         except ProcessLookupError:
             continue  # it had handled everything
     workers.start()
-    end = time.monotonic() + 60
-    while any(sum(log.lag(GROUP, topic).values()) for topic in (RAW, EDITS)):
-        assert time.monotonic() < end, "the last worker does not get through"
-        time.sleep(0.05)
+    until(lambda: not any(sum(log.lag(GROUP, topic).values()) for topic in (RAW, EDITS)), "the last worker")
 
     stored = {one["id"]: one for one in index.recent(1_000_000)}
     assert set(stored) == sent.there

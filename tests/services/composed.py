@@ -7,10 +7,7 @@ only, and has neither a read-only file system nor limits.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
-import socket
 import subprocess
 import sys
 import tomllib
@@ -22,8 +19,9 @@ import pytest
 import tomlkit
 
 from infra.make_env import TEMPLATE
-from infra.testbed.choice import OPEN_PORTS
+from infra.testbed import open_ports
 from infra.testbed.secured import mapped, read
+from infra.testbed.waiting import PATIENCE
 from ronzio.metrics import PLACES
 
 KAFKA = os.environ.get("RONZIO_TEST_SECURE_KAFKA", "")
@@ -135,7 +133,7 @@ class Composed:
         """A service that ends by itself."""
         command, env = self.command(service, 0), self.environment(service, 0)
         return subprocess.run(
-            command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
+            command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
 
     def ask(self, *arguments: str, changes: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -143,7 +141,7 @@ class Composed:
         command = [sys.executable, "-m", "ronzio", *arguments, "--config", str(self._config)]
         env = self.environment("indexer", 0) | dict(changes or {})
         return subprocess.run(
-            command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
+            command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
 
     def close(self) -> None:
@@ -158,10 +156,4 @@ class Composed:
 
 def bases(count: int) -> Iterator[int]:
     """First ports for the metrics of so many processes, all of them free."""
-    many = count * len(PLACES)
-    while True:
-        first = random.randrange(OPEN_PORTS[0], OPEN_PORTS[1] - many)
-        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            for port in range(first, first + many):
-                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return iter(range(first, first + many, len(PLACES)))
+    return iter(open_ports.in_a_row(count * len(PLACES))[:: len(PLACES)])

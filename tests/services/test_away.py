@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import streamlit
-from index_backends import ELASTICSEARCH, elastic_settings, until
+from index_backends import ELASTICSEARCH, elastic_settings
 from log_backends import KAFKA, kafka_settings
 from streamlit.testing.v1 import AppTest
 from test_worker_kills import Workers
@@ -28,6 +28,7 @@ from dashboard import DashboardSettings, context
 from enrichment import GROUP, STORIES_GROUP
 from index import open_index
 from infra.testbed.stand import Stand
+from infra.testbed.waiting import PATIENCE, until
 from ronzio.status import books
 from stream import EDITS, RAW, SIGNATURES, Brand, Item, mention_id, open_log, utc_now
 
@@ -112,7 +113,7 @@ def pages(prefix: str, tmp_path: Path) -> Iterator[None]:
 def page(view: str, language: str) -> str:
     """All that a page says, figures too."""
     streamlit.cache_data.clear()
-    app = AppTest.from_file(str(PAGES), default_timeout=150)
+    app = AppTest.from_file(str(PAGES), default_timeout=PATIENCE)
     app.query_params["lang"] = language
     app.run()
     if view != "live":
@@ -145,7 +146,7 @@ def test_a_minute_without_each_of_them_loses_nothing(prefix: str, stand: Stand) 
     source, workers = OnceOnly(), Workers(prefix)
     try:
         with crawling(source, prefix), ExitStack() as kafka, ExitStack() as elastic:
-            until(lambda: index.count({"match_all": {}}) > 5 * BY_FETCH, 90)
+            until(lambda: index.count({"match_all": {}}) > 5 * BY_FETCH, "the first mentions")
             begun = time.monotonic()
             elastic.enter_context(stand.without("elasticsearch"))
             the_store_is_away()
@@ -158,15 +159,15 @@ def test_a_minute_without_each_of_them_loses_nothing(prefix: str, stand: Stand) 
             wait_for(frozen + AWAY)
             kafka.close()
             before = source.given
-            until(lambda: source.given > before, 60)
+            until(lambda: source.given > before, "the crawler to go on after Kafka hung")
             with stand.daemon("elasticsearch").frozen(), stand.without("kafka"):
                 wait_for(time.monotonic() + 8)  # the other way round
             before = source.given
-            until(lambda: source.given > before + 5 * BY_FETCH, 90)
+            until(lambda: source.given > before + 5 * BY_FETCH, "the crawler to go on after Kafka was killed")
             source.ended.set()
-            until(lambda: log.accounts(RAW).get(source.id) == source.given, 60)
+            until(lambda: log.accounts(RAW).get(source.id) == source.given, "what was fetched to be in the log")
             lags = [(GROUP, RAW), (GROUP, EDITS), (STORIES_GROUP, SIGNATURES)]
-            until(lambda: not any(any(log.lag(*lag).values()) for lag in lags), 150)
+            until(lambda: not any(any(log.lag(*lag).values()) for lag in lags), "the workers to have handled it")
         assert all(Path(f"/proc/{pid}").exists() for pid in workers.pids), "a worker gave up"
     finally:
         workers.close()

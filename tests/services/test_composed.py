@@ -20,10 +20,12 @@ from typing import Any
 
 import pytest
 from composed import ELASTICSEARCH, FOLDER, Composed, bases, secrets, secured
-from spine_harness import PLAN, Demo, free_ports, until
+from spine_harness import PLAN, Demo
 from test_spine import read_mails
 
+from infra.testbed import open_ports
 from infra.testbed.secured import ENV, mapped, read
+from infra.testbed.waiting import PATIENCE, until
 from ronzio.demo import Clock, Scenario
 from stream import utc_now
 
@@ -66,7 +68,7 @@ def outcome(secured_services: None, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("composed")
     web, found = Web(folder), Outcome()
     tables = {name: table for name, table in tomllib.loads(web.file.read_text("utf-8")).items() if name != "data_dir"}
-    (pages,) = free_ports(1)
+    (pages,) = open_ports.free(1)
     composed = Composed(folder, tables, pages)
     found.setups = [composed.run("setup"), composed.run("setup")]
     assert [done.returncode for done in found.setups] == [0, 0], found.setups
@@ -101,7 +103,7 @@ def _look(composed: Composed, web: Web, found: Outcome, pages: str) -> None:
             one.check_alive()
         return bool(read_mails(web.data_dir))
 
-    until(a_mail, "the crisis' mail", 150)
+    until(a_mail, "the crisis' mail")
     web.silent_from = utc_now()
     found.posts = {post.path for post in web.posts() if post.company}
 
@@ -111,7 +113,7 @@ def _look(composed: Composed, web: Web, found: Outcome, pages: str) -> None:
         paths = {"/" + row["url"].split("/", 3)[3] for row in found.exported}
         return found.posts <= paths
 
-    until(all_there, "all posts on the dashboard", 120)
+    until(all_there, "all posts on the dashboard")
 
     def settled() -> bool:
         found.status = json.loads(composed.ask("status", "--json").stdout)
@@ -123,7 +125,7 @@ def _look(composed: Composed, web: Web, found: Outcome, pages: str) -> None:
 
 
 def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
         return str(answer.read().decode("utf-8"))
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from log_backends import KAFKA, PARTITIONS, SESSION, LogFactory, kafka_settings, opened, records, until
+from log_backends import KAFKA, PARTITIONS, SESSION, LogFactory, kafka_settings, opened, records
 
+from infra.testbed.waiting import until
 from stream import RAW, Batch, Consumer, Fenced, KafkaSettings, Log, LogUnavailable, Record, TooLarge, utc_now
 from stream.kafka.log import KafkaLog
 
@@ -55,7 +56,7 @@ def settled(name: str) -> bool:
     return ends[0] == ends[1]
 
 
-def polled(consumer: Consumer, count: int, *, seconds: float = 30.0) -> list[Batch]:
+def polled(consumer: Consumer, count: int) -> list[Batch]:
     """Polls until so many records have come."""
     batches: list[Batch] = []
 
@@ -63,7 +64,7 @@ def polled(consumer: Consumer, count: int, *, seconds: float = 30.0) -> list[Bat
         batches.extend(consumer.poll(timeout=0.2))
         return sum(len(batch.records) for batch in batches) >= count
 
-    until(enough, seconds)
+    until(enough, f"{count} records")
     return batches
 
 
@@ -121,11 +122,11 @@ def test_a_record_too_large_is_refused_by_its_size_and_nothing_is_appended(log_f
 def test_of_an_append_that_was_killed_readers_see_all_or_none(log_factory: LogFactory) -> None:
     size, log, chance = 500, log_factory(), random.Random(1)
     children = [log_factory.child("append", f"k{number}", "1000000", str(size)) for number in range(3)]
-    until(lambda: len(log.accounts(RAW)) == len(children), seconds=60)
+    until(lambda: len(log.accounts(RAW)) == len(children))
     for child in children:
         time.sleep(chance.uniform(0, 0.3))
         child.kill()
-    until(lambda: settled(log_factory.where + RAW), seconds=60)
+    until(lambda: settled(log_factory.where + RAW))
     found = Counter((value.split(b"-")[0], int(value.split(b"-")[1]) // size) for value in values(log))
     assert set(found.values()) <= {size}
     by_child = Counter(prefix.decode() for prefix, _ in found.elements())
@@ -222,7 +223,7 @@ def test_a_topic_made_anew_under_a_running_group_loses_nothing(
                     continue
             return len(found) == anew
 
-        until(everything, seconds=45)
+        until(everything, f"the {anew} records of the topic made anew")
 
 
 @pytest.mark.parametrize("anew", [100, 600], ids=["shorter", "longer"])

@@ -15,13 +15,14 @@ from typing import Any
 import msgspec
 import pytest
 from index_backends import ELASTICSEARCH, drop_indices, elastic_settings
-from log_backends import KAFKA, PARTITIONS, drop_topics, kafka_settings, until
+from log_backends import KAFKA, PARTITIONS, drop_topics, kafka_settings
 
 from alerts import MailSettings
 from alerts.outbox import Outbox
 from alerts.smtp import Outcome
 from enrichment import GROUP, STORIES_GROUP, Enricher, EnrichmentSettings, run_stories, run_worker
 from index import open_index
+from infra.testbed.waiting import PATIENCE, until
 from ronzio.lease import run_alone
 from ronzio.moving import Installation, Memory, MoveFailed, move
 from ronzio.process import Stop
@@ -202,14 +203,14 @@ def test_nothing_moves_while_something_runs(tmp_path: Path, prefix: str, enriche
             move(old, new, Memory(tmp_path / "memory.json"), told)
     stop = Stop()
     crawling = threading.Thread(
-        target=run_alone, args=(old.index.records, "crawler", stop, lambda inner: inner.wait(60))
+        target=run_alone, args=(old.index.records, "crawler", stop, lambda inner: inner.wait(PATIENCE))
     )
     crawling.start()
     until(lambda: old.busy())
     with pytest.raises(MoveFailed, match=r"crawler on .* is running"):
         move(old, new, Memory(tmp_path / "memory.json"), told)
     stop.set()
-    crawling.join(20)
+    crawling.join(PATIENCE)
     close(old, new)
 
 
@@ -229,7 +230,7 @@ def test_the_command_goes_on_after_each_kill(tmp_path: Path, prefix: str, enrich
     memory = tmp_path / "data" / "run" / "migration-elasticsearch-kafka.json"
     for cut in CUTS:
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            until(lambda cut=cut: memory.exists() and cut in memory.read_text(), 60)  # type: ignore[misc]
+            until(lambda cut=cut: memory.exists() and cut in memory.read_text())  # type: ignore[misc]
             process.kill()
         assert process.returncode == -signal.SIGKILL
     done = subprocess.run(command, capture_output=True, text=True, check=False)

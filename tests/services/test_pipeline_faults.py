@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 from elastic_proxy import Answer, Cut, Fault, Proxy, Refusal, Request, busy
-from index_backends import ELASTICSEARCH, elastic_settings, until
+from index_backends import ELASTICSEARCH, elastic_settings
 from kafka.admin import KafkaAdminClient
 from log_backends import KAFKA, kafka_settings
 from test_worker_kills import prefix as prefix
@@ -22,6 +22,7 @@ from test_worker_kills import prefix as prefix
 from enrichment import GROUP, STORIES_GROUP, Enricher, EnrichmentSettings, run_stories, run_worker
 from index import Index, open_index
 from index.elastic.index import ElasticIndex
+from infra.testbed.waiting import until
 from ronzio.status import Books, books
 from stream import EDITS, RAW, SIGNATURES, Brand, Item, Log, Record, mention_id, metrics, open_log
 
@@ -99,9 +100,9 @@ def append(log: Log, items: Sequence[Item | bytes]) -> None:
     log.append(RAW, records, account=SOURCE)
 
 
-def all_handled(log: Log, seconds: float = 90) -> None:
+def all_handled(log: Log) -> None:
     lags = [(GROUP, RAW), (GROUP, EDITS), (STORIES_GROUP, SIGNATURES)]
-    until(lambda: not any(any(log.lag(*lag).values()) for lag in lags), seconds)
+    until(lambda: not any(any(log.lag(*lag).values()) for lag in lags), "everything to be handled")
 
 
 def counted(log: Log, index: Index) -> tuple[list[str], Books]:
@@ -150,7 +151,7 @@ def test_busy_for_a_while_then_refusing_in_part_and_cutting_off(
         for start in range(0, 1200, 100):
             again = [item(chance.randrange(start + 1)) for _ in range(5)]
             append(log, [*map(item, range(start, start + 100)), *again])
-        all_handled(log, 200)
+        all_handled(log)
     found, account = counted(log, index)
     assert found == ids(range(1200))
     assert (account.fetched, account.waiting) == (1260, 0)
@@ -173,7 +174,7 @@ def test_a_disk_that_fills_up_and_a_mapping_that_does_not_fit(
         index.client.call("PUT", f"/{prefix}*/_settings", {block: True})
         append(log, [item(number, author="Maria" if number % 10 == 0 else "") for number in range(100, 200)])
         append(log, [b"{no json", msgspec.json.encode(item(1000))[:-20]])
-        until(lambda: metrics.HELD_UP._value.get() == 1, 30)
+        until(lambda: metrics.HELD_UP._value.get() == 1)
         assert index.count(ALL) == 100, "what is there can be asked for"
         index.client.call("PUT", f"/{prefix}*/_settings", {block: None})
         all_handled(log)
@@ -198,7 +199,7 @@ def test_a_topic_made_anew_under_workers(prefix: str, log: Log, index: ElasticIn
         with closing(open_log(kafka_settings(prefix))) as anew:  # makes the topic
             append(anew, [item(number) for number in range(200, 1000)])  # more than before, some of it known
             append(anew, [b"{no json either"])
-            until(lambda: anew.ends(RAW) and index.count(ALL) == 1000, 90)
+            until(lambda: anew.ends(RAW) and index.count(ALL) == 1000)
             all_handled(anew)
             found, account = counted(anew, index)
             assert found == ids(range(1000))

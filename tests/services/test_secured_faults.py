@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import pytest
 from composed import AUTHORITY, ELASTICSEARCH, KAFKA, Composed, Running, bases, env_file, secrets, secured
 from elasticsearch import Elasticsearch
-from spine_harness import free_ports, until
 
 from infra import prepare
+from infra.testbed import open_ports
+from infra.testbed.waiting import until
 
 pytestmark = secured
 EVERY = ("indexer", "worker", "stories", "crawler", "alerts", "dashboard")
@@ -94,7 +95,7 @@ def expired(secured_services: None) -> str:
 @pytest.fixture(scope="module")
 def users(secured_services: None, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Elasticsearch is set up as docker-compose.yml does it."""
-    done = Composed(tmp_path_factory.mktemp("users"), {"brands": [{"name": "Acme"}]}, *free_ports(1)).run("setup")
+    done = Composed(tmp_path_factory.mktemp("users"), {"brands": [{"name": "Acme"}]}, *open_ports.free(1)).run("setup")
     assert done.returncode == 0, done.stderr
 
 
@@ -119,7 +120,7 @@ def fault(request: pytest.FixtureRequest, other: Path, expired: str) -> Fault:
 def relayed(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Composed, dict[str, Relay]]]:
     """An installation that reaches both services through relays."""
     relays = {"kafka": Relay(KAFKA), "elasticsearch": Relay(ELASTICSEARCH.removeprefix("https://"))}
-    composed = Composed(folder, {"brands": [{"name": "Acme"}]}, *free_ports(1))
+    composed = Composed(folder, {"brands": [{"name": "Acme"}]}, *open_ports.free(1))
     composed.configure("kafka", {"servers": [relays["kafka"].address], **tables.get("kafka", {})})
     there = f"https://{relays['elasticsearch'].address}"
     composed.configure("elasticsearch", {"hosts": [there], **tables.get("elasticsearch", {})})

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from index_backends import ELASTICSEARCH, drop_indices, elastic_settings, until
+from index_backends import ELASTICSEARCH, drop_indices, elastic_settings
 from log_backends import KAFKA, drop_topics, kafka_settings
 
 from enrichment import GROUP, STORIES_GROUP
 from index import open_index
+from infra.testbed.waiting import until
 from ronzio.status import books
 from stream import EDITS, RAW, SIGNATURES, Edit, Item, Record, mention_id, open_log
 
@@ -137,7 +138,7 @@ def test_nothing_is_lost_nothing_twice_and_the_books_balance(prefix: str) -> Non
             lags = [log.lag(GROUP, RAW), log.lag(GROUP, EDITS), log.lag(STORIES_GROUP, SIGNATURES)]
             return not any(any(lag.values()) for lag in lags)
 
-        until(all_done, 150)
+        until(all_done, "everything to be handled")
     finally:
         workers.close()
         feeder.join()

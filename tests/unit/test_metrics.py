@@ -18,6 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from enrichment import GROUP, STORIES_GROUP, Enricher
 from enrichment.worker import _Worker
+from infra.testbed import open_ports
+from infra.testbed.waiting import PATIENCE
 from ronzio import gauges
 from ronzio.commands.run import PROCESSES, SECOND_OPINION
 from ronzio.context import opened_index, opened_log
@@ -46,7 +48,7 @@ def server() -> Iterator[Server]:
 
 def get(port: int, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -58,12 +60,6 @@ def scraped(port: int) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     families = text_string_to_metric_families(get(port, "/metrics")[1])
     samples = [sample for family in families for sample in family.samples if sample.name.startswith("ronzio_")]
     return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in samples}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_it_lives_and_says_what_else_there_is(server: Server) -> None:
@@ -164,7 +160,7 @@ def test_off_by_default(settings: RonzioSettings) -> None:
 
 def test_each_process_has_its_own_port(settings: RonzioSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(PLACES) == {*PROCESSES, SECOND_OPINION}
-    monkeypatch.setenv("RONZIO_METRICS_PORT", str(free_port()))
+    monkeypatch.setenv("RONZIO_METRICS_PORT", str(open_ports.in_a_row(len(PLACES))[0]))
     found = build({"data_dir": str(settings.data_dir), "brands": BRANDS}, "test")
     for process in ("indexer", "worker", "dashboard"):
         with served(process, found, Stop()) as server:

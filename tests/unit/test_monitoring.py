@@ -15,6 +15,7 @@ import yaml
 
 import ronzio.metrics
 from index.fields import FIELDS
+from infra.testbed.waiting import PATIENCE
 from ronzio.metrics import PLACES
 from stream import metrics
 
@@ -33,7 +34,7 @@ def promtool(*arguments: str | Path) -> None:
     program = shutil.which("promtool")
     if program is None:
         pytest.skip("promtool is not here: apt-get install prometheus")
-    asked = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+    asked = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=PATIENCE)
     assert asked.returncode == 0, asked.stdout + asked.stderr
 
 

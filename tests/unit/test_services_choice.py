@@ -11,8 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ import yaml
 from infra import services
 from infra.testbed import choice, elastic, fetch, java, kafka, secured
 from infra.testbed.choice import Ports, Unusable, choose
+from infra.testbed.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "infra" / "services.compose.yml"
@@ -201,7 +200,7 @@ def test_the_command_says_what_is_wrong_and_ends() -> None:
     asked = subprocess.run(
         [sys.executable, ROOT / "infra" / "services.py", "run", "--", "true"],
         env={"PATH": "/nonexistent", choice.PORTS: "1", "HOME": "/tmp", "RONZIO_SERVICES_DIR": "/tmp/ronzio-none"},
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert asked.returncode == 2
     assert "Traceback" not in asked.stderr
@@ -211,7 +210,7 @@ def test_with_given_addresses_the_command_just_runs(tmp_path: Path) -> None:
     asked = subprocess.run(
         [sys.executable, ROOT / "infra" / "services.py", "run", "--", "sh", "-c", f"echo ${choice.KAFKA}; exit 5"],
         env={"PATH": "/bin:/usr/bin", "RONZIO_SERVICES_DIR": str(tmp_path), **BOTH},
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert (asked.returncode, asked.stdout) == (5, "k:1\n")
     assert not list(tmp_path.iterdir())
@@ -249,20 +248,13 @@ def test_the_services_end_with_the_run_however_it_ends(tmp_path: Path, how: str)
         elif how != "failure":
             run.send_signal(signal.Signals[how])
         try:
-            code = run.wait(30)
+            code = run.wait(PATIENCE)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(run.pid, signal.SIGKILL)  # after SIGKILL the command is left, which nobody else ends
     assert code == {"failure": 3, "SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}[how]
     until(lambda: not running(java))
     assert how == "SIGKILL" or not list((tmp_path / "services").iterdir())
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
 
 
 def running(program: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.testbed.waiting import PATIENCE
 from stream import Connection, DiskFull, connect, data_version, transaction
 from stream.sqlite import COMMITS_PER_CHECK, PAGE, WAL_TARGET
 
@@ -75,7 +76,7 @@ def test_the_second_writer_waits_for_the_first_and_a_reader_for_nobody(db: Conne
     with transaction(db):
         db.execute("INSERT INTO word VALUES('first')")
         thread.start()
-        assert opened.wait(10)
+        assert opened.wait(PATIENCE)
         assert not entered.wait(0.05)
     thread.join()
     assert seen == [[]]
