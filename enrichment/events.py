@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from typing import Final
 
 NEAR: Final = 0.35  # cosine from which two stories are one event
+WIDE: Final = 0.3  # the same to the event's first story, else events chain from one thing to the next
 SHARED: Final = 3  # words they must have in common; one fewer where the shorter has at most
 FEW: Final = 5  # words
-HOURS: Final = 72  # between two stories of an event, at most
+HOURS: Final = 72  # between a story and the nearest one of its event, at most
+LASTS: Final = 168  # hours between a story and the first one of its event, at most
 
 
 class Rarity:

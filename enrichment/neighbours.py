@@ -8,6 +8,7 @@ nearly always copies. Bounded: `size` texts; a text whose keys others have taken
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -82,9 +83,9 @@ def _counted(
     words = np.bincount(which, weights=is_word[led], minlength=len(keys)).astype(np.int64)
     steps = count - words
     enough = (words >= WORDS) | (steps > 0)
-    found: list[list[Candidate]] = [[] for _ in range(texts)]
-    for key, by_steps, by_words in zip(
-        keys[enough].tolist(), steps[enough].tolist(), words[enough].tolist(), strict=True
-    ):
-        found[key >> _TEXT].append(Candidate(key & (1 << _TEXT) - 1, by_steps, by_words))
-    return found
+    keys = keys[enough]  # ascending, so one text's candidates stand together
+    candidates = list(
+        map(Candidate, (keys & (1 << _TEXT) - 1).tolist(), steps[enough].tolist(), words[enough].tolist())
+    )
+    ends = np.searchsorted(keys >> _TEXT, np.arange(texts + 1)).tolist()
+    return [candidates[start:end] for start, end in pairwise(ends)]

@@ -2,20 +2,21 @@
 
 A mention's story is that of the mentions whose text it repeats, wholly, nearly, or in part: named by the first of them. One
 that repeats two stories makes them one, so that the order of arrival does not matter. A story's event is that of the nearest
-story of the last days, if one is near enough; else it begins one. The window is bounded: `size` mentions, then the oldest is
-forgotten.
+story of the last days, if one is near enough and the event's first story is not far; else it begins one. Where stories become
+one, their events do too: an event is always named by its first story, and what was told to be one is never taken apart. The
+window is bounded: `size` mentions, then the oldest is forgotten; an event whose first story is forgotten takes no more in.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from enrichment.boilerplate import Boilerplate
-from enrichment.events import HOURS, NEAR, Rarity
+from enrichment.events import HOURS, LASTS, NEAR, WIDE, Rarity
 from enrichment.neighbours import WORDS, Candidate, Neighbours
 from enrichment.overlap import Overlap, overlap
 from enrichment.signatures import NONE, Signature, Sketch, parse
@@ -52,6 +53,7 @@ class Stories:
         self._signatures: list[Signature] = [NONE] * size
         self._groups: list[Group] = [Group("", "")] * size
         self._members: dict[str, deque[int]] = {}  # of a story, ascending
+        self._joined: dict[str, set[str]] = {}  # to an event: its stories but the first
         self._by_id: dict[str, int] = {}
         self._by_exact: dict[bytes, int] = {}
         self._first = self._next = 0  # numbers of the mentions in the window; number n sits in place n % size
@@ -87,13 +89,19 @@ class Stories:
         for place, signature, candidates in zip(places, read, self._neighbours.take(read, self._next), strict=True):
             id, words = ids[place], signature.words()
             if known is not None:
-                told[id] = known[place]
+                told[id] = self._known(known[place])
             elif candidates:
                 told |= self._told(id, signature, words, candidates)
             else:
                 told[id] = self._alone(id, signature)
             self._put(id, signature, words, told[id])
         return told
+
+    def _known(self, group: Group) -> Group:
+        """A group as stored. One told in a smaller window may say of the same story what holds no more: the last word holds."""
+        if group.story in self._members and self._group(group.story) != group:
+            self._moved(group.story, group)
+        return group
 
     def _forget(self, room: int) -> None:
         """Makes room for new mentions."""
@@ -110,13 +118,19 @@ class Stories:
             members.popleft()
             if not members:
                 del self._members[group.story]
+                self._leave(group)
             self._boilerplate.remove(signature.publisher, number)
             self._first += 1
 
     def _put(self, id: str, signature: Signature, words: list[int], group: Group) -> None:
         place = self._next % self._size
         self._ids[place], self._signatures[place], self._groups[place] = id, signature, group
-        self._members.setdefault(group.story, deque()).append(self._next)
+        if group.story in self._members:
+            self._members[group.story].append(self._next)
+        else:
+            self._members[group.story] = deque((self._next,))
+            if group.story != group.event:
+                self._joined.setdefault(group.event, set()).add(group.story)
         self._by_id[id] = self._next
         if signature.exact:
             self._by_exact[signature.exact] = self._next
@@ -140,11 +154,10 @@ class Stories:
         if not partners:
             return {id: Group(id, self._event(signature, frozenset(words), candidates) or id)}
         groups = {self._groups[number % self._size] for number in partners}
-        oldest, *others = sorted(groups, key=lambda group: self._members[group.story][0])
-        told = {id: oldest}
-        for group in others:
-            told |= self._moved(group.story, oldest)
-        return told
+        if len(groups) == 1:
+            return {id: groups.pop()}
+        group, told = self._made_one(groups)
+        return told | {id: group}
 
     def _equal(self, signature: Signature) -> list[int]:
         """The mention with equal text, if there is one."""
@@ -155,15 +168,48 @@ class Stories:
         equal = self._equal(signature)
         return self._groups[equal[0] % self._size] if equal else Group(id, id)
 
+    def _made_one(self, groups: Set[Group]) -> tuple[Group, dict[str, Group]]:
+        """Makes one of some stories, and one of their events, each the one that began first: the group they are now, and the
+        new group of every mention that changes its own."""
+        stories = {group.story for group in groups}
+        events = {group.event for group in groups}
+        event = min(events, key=lambda event: (self._began(event), event))
+        story = min(stories, key=self._began)
+        told: dict[str, Group] = {}
+        for other in sorted(stories - {story}):
+            told |= self._moved(other, Group(story, event))
+        for other in sorted({story, *events, *(one for event in events for one in self._joined.get(event, ()))}):
+            if other in self._members and self._group(other).event != event:
+                told |= self._moved(other, Group(other, event))
+        return Group(story, event), told
+
+    def _began(self, story: str) -> int:
+        """The number of its first mention in the window; -1, before all of them, if none is left."""
+        return self._members[story][0] if story in self._members else -1
+
+    def _group(self, story: str) -> Group:
+        return self._groups[self._members[story][0] % self._size]
+
     def _moved(self, story: str, group: Group) -> dict[str, Group]:
-        """Makes a story part of an earlier one."""
+        """Makes a story part of another one, or of another event."""
+        self._leave(self._group(story))
         moved = self._members.pop(story)
         for number in moved:
-            if self._ids[number % self._size] == story:
+            if self._ids[number % self._size] == story != group.story:
                 self._rarity.remove(self._signatures[number % self._size].words())
             self._groups[number % self._size] = group
-        self._members[group.story] = deque(sorted([*self._members[group.story], *moved]))
+        self._members[group.story] = deque(sorted([*self._members.get(group.story, ()), *moved]))
+        if group.story != group.event:
+            self._joined.setdefault(group.event, set()).add(group.story)
         return {self._ids[number % self._size]: group for number in moved}
+
+    def _leave(self, group: Group) -> None:
+        """A story is no more, or no more of its event."""
+        if group.story != group.event:
+            joined = self._joined[group.event]
+            joined.remove(group.story)
+            if not joined:
+                del self._joined[group.event]
 
     def _repeats(self, signature: Signature, sketch: Sketch, number: int) -> bool:
         """Whether two texts are one item."""
@@ -191,7 +237,7 @@ class Stories:
         return whole.without(self._boilerplate.of(publisher), self._boilerplate.of(other))
 
     def _event(self, signature: Signature, words: frozenset[int], candidates: Sequence[Candidate]) -> str:
-        """The event of the nearest story, "" if none is near."""
+        """The event of the nearest story among those whose event it fits into, "" if there is none."""
         best, event = NEAR, ""
         likely = [candidate for candidate in candidates if candidate.words >= WORDS]
         if not likely:
@@ -201,6 +247,16 @@ class Stories:
             other = self._signatures[place]
             if abs(other.hour - signature.hour) <= HOURS:
                 near = self._rarity.near(words, frozenset(other.words()))
-                if near >= best:
+                if near >= best and self._within(self._groups[place].event, candidate.number, signature, words):
                     best, event = near, self._groups[place].event
         return event
+
+    def _within(self, event: str, nearest: int, signature: Signature, words: frozenset[int]) -> bool:
+        """Whether an event's first story is near enough for one more to join it: a chain from story to story leads anywhere."""
+        if event not in self._members:
+            return False
+        number = self._members[event][0]
+        first = self._signatures[number % self._size]
+        if abs(first.hour - signature.hour) > LASTS:
+            return False
+        return number == nearest or self._rarity.near(words, frozenset(first.words())) >= WIDE

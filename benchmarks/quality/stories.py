@@ -4,7 +4,9 @@ notices of their own, in the order of random delays. Precision and recall are of
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import random
 import re
 import tomllib
@@ -46,6 +48,7 @@ def measure() -> Iterator[Score]:
     yield from _aggregators()
     yield from _judged_tweets()
     yield from _headlines()
+    yield from _questions()
 
 
 def told(texts: Sequence[Text]) -> dict[str, Group]:
@@ -232,3 +235,16 @@ def _headlines() -> Iterator[Score]:
     about = f"{len(true)} headlines of {len(events)} events, ours"
     yield Score("stories/headlines-event-precision", precision, "%", digest(content), about)
     yield Score("stories/headlines-event-recall", recall, "%", digest(content), about)
+
+
+def _questions() -> Iterator[Score]:
+    """Where all texts are about nearly the same, in few words: what chains, chains here."""
+    content = data("topics", "banking77_train.csv").read_text("utf-8")
+    rows = list(csv.DictReader(io.StringIO(content)))
+    random.Random(1).shuffle(rows)
+    groups = told([Text(str(number), row["text"]) for number, row in enumerate(rows)])
+    true = {str(number): row["category"] for number, row in enumerate(rows)}
+    precision, recall = precision_and_recall(true, {name: group.event for name, group in groups.items()})
+    about = f"{len(rows):,} questions to a bank; pairs of one of 77 kinds, far wider than an event"
+    yield Score("stories/questions-event-precision", precision, "%", digest(content), about)
+    yield Score("stories/questions-event-recall", recall, "%", digest(content), about)

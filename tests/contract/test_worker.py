@@ -186,7 +186,7 @@ def test_events_and_stories_brought_together_are_known_after_a_restart(
     append(log, [one(1, " ".join(whole[:11])), one(2, " ".join(["Aurora", *whole[6:]]))])
     work(log, index, enricher)
     other = (
-        "Mille macchine difettose di Aurora tornano in fabbrica: i clienti di Torino raccontano le proteste e le scosse"
+        "Mille macchine difettose: Aurora le ritira, e dopo il mercato di Torino i clienti raccontano proteste e scosse"
     )
     append(log, [one(3, " ".join(whole)), one(4, other)])
     work(log, index, enricher)

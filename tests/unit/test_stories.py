@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import random
 import string
+import tracemalloc
+from itertools import combinations
 
 import numpy as np
+import pytest
 import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enrichment.events import HOURS
+from enrichment.events import HOURS, LASTS
 from enrichment.signatures import NONE, parse, publisher_of, signatures
 from enrichment.stories import Group, Stories
 from enrichment.terms import content
@@ -156,6 +160,142 @@ def test_an_event_lasts_some_days() -> None:
     assert window.assign(["b"], marks(EVENT[1], hour=1001 + HOURS))["b"].event == "b"
 
 
+def filled() -> Stories:
+    """A window in which words have the rarity of their own: thirty stories about other things."""
+    window = Stories(1024)
+    window.assign(
+        [f"o{number}" for number in range(30)],
+        marks(*(f"altro{number} cosa{number} tema{number} fatto{number}" for number in range(30))),
+    )
+    return window
+
+
+def test_an_event_goes_no_further_than_what_is_near_its_first_story() -> None:
+    """Of three stories, each near the next, the last is not near the first."""
+    one, two, three, four = (ARTICLE[place : place + 5] for place in (0, 8, 18, 28))
+    chain = [" ".join(words) for words in (one + two, two[::-1] + three, three[::-1] + four)]
+    told = filled().assign(["a", "b"], marks(*chain[1:]))
+    assert told["b"].event == "a"
+    told = filled().assign(["a", "b", "c"], marks(*chain))
+    assert [told[id].event for id in "abc"] == ["a", "a", "c"]
+
+
+@pytest.mark.parametrize(("last", "event"), [(LASTS, "a"), (LASTS + 1, "d")])
+def test_an_event_ends_a_while_after_it_began(last: int, event: str) -> None:
+    """However often its first story is told again."""
+    window = filled()
+    for id, hour in ("a", 0), ("b", HOURS), ("c", 2 * HOURS):
+        assert window.assign([id], marks(EVENT[0], hour=1000 + hour))[id].story == "a"
+    assert window.assign(["d"], marks(EVENT[1], hour=1000 + last))["d"].event == event
+
+
+def test_an_event_takes_no_more_in_when_its_first_story_is_forgotten() -> None:
+    def event(others: int) -> str:
+        window = Stories(24)
+        window.assign(["a"], marks(EVENT[0]))
+        fill = marks(*(f"altro{number} cosa{number} tema{number} fatto{number}" for number in range(40)))
+        window.assign([f"o{number}" for number in range(20)], fill[:20])
+        assert window.assign(["b"], marks(EVENT[1]))["b"].event == "a"
+        window.assign([f"p{number}" for number in range(others)], fill[20 : 20 + others])
+        return window.assign(["c"], marks("Torino clienti scosse caffè macchine aurora vendita ritirate mille"))[
+            "c"
+        ].event
+
+    assert event(1) == "a"
+    assert event(2) == "c"
+
+
+def test_memory_is_bounded() -> None:
+    """Also by what is kept of events: two stories of each, one after another."""
+    window = Stories(64)
+    held = []
+    tracemalloc.start()
+    for turn in range(2):
+        for number in range(600):
+            words = [f"{word}{turn}x{number}" for word in ARTICLE[:10]]
+            ids = [f"{turn}-{number}-{place}" for place in "ab"]
+            told = window.assign(ids, marks(" ".join(words), " ".join(words[::-1])))
+            assert told[ids[1]] == Group(ids[1], ids[0])
+        gc.collect()
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert held[1] < held[0] + 20_000, held
+
+
+def test_where_stories_become_one_their_events_do_and_are_named_by_the_first() -> None:
+    """Two halves of a text, each with an event of its own about it, then the whole."""
+    halves = " ".join(ARTICLE[:18]), " ".join(ARTICLE[14:])
+    about = " ".join(reversed(ARTICLE[18:])), " ".join(reversed(ARTICLE[:14]))
+    window = Stories(1024)
+    at = window.assign(["a", "b", "c", "d"], marks(about[0], halves[1], halves[0], about[1]))
+    assert {id: at[id] for id in "abcd"} == {
+        "a": Group("a", "a"), "b": Group("b", "a"), "c": Group("c", "c"), "d": Group("d", "c"),
+    }  # fmt: skip
+    at |= window.assign(["e"], marks(" ".join(ARTICLE)))
+    assert {id: at[id] for id in "abcde"} == {
+        "a": Group("a", "a"), "b": Group("b", "a"), "c": Group("b", "a"), "d": Group("d", "a"), "e": Group("b", "a"),
+    }  # fmt: skip
+
+
+PARTS = [(start, end) for start in (0, 7, 14, 21) for end in (14, 21, 28, 37) if start + 6 < end]
+ARRIVALS = st.lists(
+    st.tuples(st.sampled_from(PARTS), st.booleans(), st.sampled_from([0, 0, 0, 50, 100])), min_size=1, max_size=40
+)
+
+
+def arrived(arrivals: list[tuple[tuple[int, int], bool, int]]) -> dict[str, str]:
+    """Parts of an article, some with their words turned round, so that they tell of the same without being copies."""
+    found: dict[str, str] = {}
+    for number, ((start, end), turned, hour) in enumerate(arrivals):
+        words = ARTICLE[start:end]
+        [mark] = marks(" ".join(words[::-1] if turned else words), hour=1000 + hour)
+        found[f"m{number}"] = mark
+    return found
+
+
+@given(ARRIVALS, st.sampled_from([4, 9, 20, 1024]), st.integers(1, 20))
+@settings(max_examples=300, deadline=None)
+def test_groups_are_named_by_their_first_and_never_taken_apart(
+    arrivals: list[tuple[tuple[int, int], bool, int]], size: int, batch: int
+) -> None:
+    """As the index has them, also of what has left the window."""
+    signed = arrived(arrivals)
+    window = Stories(size)
+    at: dict[str, Group] = {}
+    for start in range(0, len(signed), batch):
+        ids = list(signed)[start : start + batch]
+        before = dict(at)
+        at |= window.assign(ids, [signed[id] for id in ids])
+        for group in set(at.values()):
+            assert at[group.story].story == group.story
+            assert at[group.event] == Group(group.event, group.event)
+            if size == 1024:
+                assert at[group.story].event == group.event
+                assert int(group.event[1:]) <= int(group.story[1:])
+        if size == 1024:
+            for one, other in combinations(before, 2):
+                assert before[one].story != before[other].story or at[one].story == at[other].story
+                assert before[one].event != before[other].event or at[one].event == at[other].event
+
+
+@given(ARRIVALS, st.sampled_from([9, 20, 1024]), st.integers(1, 60))
+@settings(max_examples=200, deadline=None)
+def test_a_window_made_anew_goes_on_as_the_old_one_would(
+    arrivals: list[tuple[tuple[int, int], bool, int]], size: int, cut: int
+) -> None:
+    signed = arrived(arrivals)
+    old = Stories(size)
+    at: dict[str, Group] = {}
+    for id, mark in list(signed.items())[:cut]:
+        at |= old.assign([id], [mark])
+    new = Stories(size)
+    new.restore(
+        {"id": id, "signature": signed[id], "story": group.story, "event": group.event} for id, group in at.items()
+    )
+    for id, mark in list(signed.items())[cut:]:
+        assert new.assign([id], [mark]) == old.assign([id], [mark])
+
+
 def test_copies_are_of_the_event_of_their_story_also_after_a_restart() -> None:
     window = Stories(1024)
     signed = marks(*EVENT)
@@ -167,6 +307,17 @@ def test_copies_are_of_the_event_of_their_story_also_after_a_restart() -> None:
     )
     for one in (window, again):
         assert one.assign(["d"], marks(EVENT[1]))["d"] == Group("b", "a")
+
+
+def test_of_what_is_stored_the_last_word_about_a_story_holds() -> None:
+    """A window may be made anew wider than it was when its mentions were told."""
+    signed = marks(EVENT[0], EVENT[2], EVENT[1], EVENT[1])
+    window = Stories(1024)
+    window.restore(
+        {"id": id, "signature": mark, "story": story, "event": event}
+        for id, mark, story, event in zip("abcd", signed, "abcc", "abab", strict=True)
+    )
+    assert window.assign(["e"], signed[3:])["e"] == Group("c", "b")
 
 
 def test_texts_without_words_are_stories_of_their_own() -> None:
