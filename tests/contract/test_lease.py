@@ -106,7 +106,9 @@ def test_who_was_killed_or_is_stuck_is_replaced(stores: Stores, how: signal.Sign
             deadline = time.monotonic() + PATIENCE
             while not at_work:  # long before its time is over, where it was killed
                 assert time.monotonic() < deadline, "nobody took over"
-                time.sleep(0.1 if killed else 1.5 * SHORT)
+                patience = time.monotonic() + 1.5 * SHORT
+                while not at_work and time.monotonic() < patience:
+                    time.sleep(0.05)
                 if not killed and not at_work:  # it may have been stopped with the store's lock in its hand
                     os.kill(child.pid, signal.SIGCONT)
                     time.sleep(0.05)
