@@ -37,8 +37,10 @@ def fit(rows: Rows, labels: NDArray[np.bool_]) -> Weights:
     positives = int(labels.sum())
     if not 0 < positives < len(labels):
         raise ValueError("both texts of the topic and others are needed")
-    columns, within = np.unique(rows.columns, return_inverse=True)  # the weights of all others stay nought
-    rows, size = Rows(within, rows.starts), len(columns)
+    occurs = np.zeros(SIZE, np.bool_)
+    occurs[rows.columns] = True
+    columns = np.flatnonzero(occurs)  # the weights of all others stay nought
+    rows, size = Rows((np.cumsum(occurs) - 1)[rows.columns], rows.starts), len(columns)
     rarity = _rarity(rows, size)
     share = np.where(labels, 0.5 / positives, 0.5 / (len(labels) - positives)) * len(labels)
     signs = np.where(labels, 1.0, -1.0)
