@@ -106,14 +106,15 @@ class Added:
     def __init__(self, table: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
         self._table, self._bias = table, bias
 
-    def to(self, scores: Scores, batch: Batch) -> None:
-        """Adds to what the shipped model says of a batch, in place."""
-        owners, columns, value = _features(batch)
+    def to(self, scores: Scores, batch: Batch, language: int) -> None:
+        """Adds to what the shipped model says of a batch's texts in this language, in place."""
+        places, owners, columns, value = _features(batch, language)
         added = self._table[columns] * value[:, None]
-        chosen = batch.groups <= NEGATED
-        scores.pulls[chosen] += added
+        scores.pulls[places] += added
+        texts = batch.languages == language
         for label in range(3):
-            scores.z[:, label] += self._bias[label] + np.bincount(owners, added[:, label], len(batch.starts))
+            more = self._bias[label] + np.bincount(owners, added[:, label], len(batch.starts))
+            scores.z[texts, label] += more[texts]
 
 
 def fit(engine: CompactEngine, examples: Sequence[Example]) -> Corrections:
@@ -151,17 +152,23 @@ def macro_f1(true: Sequence[int], told: Sequence[int]) -> float:
     return 100 * sum(scores) / len(scores) if scores else 0.0
 
 
-def _features(batch: Batch) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Words, stems and negated stems: (texts, columns, values); each text's of length one, so that all teach alike."""
+def _features(
+    batch: Batch, language: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Words, stems and negated stems, of all texts or of those in one language: (which features of the batch, texts, columns,
+    values); each text's of length one, so that all teach alike."""
     chosen = batch.groups <= NEGATED
-    owners = batch.owners[chosen]
+    if language is not None:
+        chosen &= batch.languages.take(batch.owners) == language
+    places = np.flatnonzero(chosen)
+    owners = batch.owners[places]
     size = np.sqrt(np.maximum(np.bincount(owners, minlength=len(batch.starts)), 1))
-    return owners, batch.ids[chosen] + batch.groups[chosen] * SIZE, (1 / size).astype(np.float32)[owners]
+    return places, owners, batch.ids[places] + batch.groups[places] * SIZE, (1 / size).astype(np.float32)[owners]
 
 
 def _fit(batch: Batch, z: NDArray[np.float32], labels: NDArray[np.int64]) -> _Learnt:
     """Three logistic regressions with the shipped model's z as their start, by Nesterov's accelerated gradient."""
-    owners, ids, value = _features(batch)
+    _, owners, ids, value = _features(batch)
     features, columns = np.unique(ids, return_inverse=True)
     truth = (labels[:, None] == np.arange(3)).astype(np.float64)
     weights = np.zeros((len(features) + 1, 3))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from enrichment.compact.corrections import Added, Corrections
+from enrichment.compact.corrections import Corrections
 from enrichment.compact.features import Batch, Reader
 from enrichment.compact.model import Model, Scores, pulls_of_pieces
 from enrichment.compact.store import Shipped, shipped
@@ -36,13 +35,6 @@ class _Judged(NamedTuple):
 _SILENT: Final = _Judged(0.0, 0.0, 0.0, [])  # neither word nor emoji: nothing to judge
 
 
-@dataclass(frozen=True)
-class _Language:
-    reader: Reader
-    model: Model
-    added: Added | None
-
-
 class CompactEngine:
     """Judges Italian, English, Spanish, French, German and Portuguese; other languages by their emoji, or says that it
     cannot. Loads in half a second, 30 MB; remembers words, nothing of the passages. Not thread-safe."""
@@ -50,34 +42,76 @@ class CompactEngine:
     def __init__(self, weights: Shipped | None = None, corrections: Corrections | None = None) -> None:
         """`weights` instead of those that come with Ronzio; `corrections`: what people's corrections taught, on top."""
         weights = weights or shipped()
-        self._languages = {
-            language: _Language(
-                Reader(WordList(language)), Model(one), corrections.tables(language) if corrections else None
-            )
-            for language, one in weights.models.items()
-        }
+        self._numbers = {language: number for number, language in enumerate(weights.models)}
+        self._reader = Reader(*map(WordList, weights.models))
+        self._model = Model(*weights.models.values())
+        added = {number: corrections.tables(of) for of, number in self._numbers.items()} if corrections else {}
+        self._added = {number: one for number, one in added.items() if one is not None}
         self._weights = weights
         self._others = LexiconEngine()
         self.version = f"compact-{weights.digest}" + (f"+{corrections.version}" if corrections else "")
 
     def judge(self, passages: Sequence[Passage]) -> list[Judgement]:
         """One judgement for each passage, in order; never raises for what stands in a passage."""
-        answers: list[Judgement | None] = [None] * len(passages)
-        by_language: dict[str, list[int]] = {}
-        for place, passage in enumerate(passages):
-            by_language.setdefault(passage.language, []).append(place)
-        for language, places in by_language.items():
-            chosen = [passages[place] for place in places]
-            known = self._languages.get(language)
-            judged = self._others.judge(chosen) if known is None else _judge(known, chosen)
-            for place, judgement in zip(places, judged, strict=True):
-                answers[place] = judgement
-        return [answer for answer in answers if answer is not None]
+        numbers = [self._numbers.get(passage.language, -1) for passage in passages]
+        known = [place for place, number in enumerate(numbers) if number >= 0]
+        judged = iter(self._judge([passages[place].tokens for place in known], [numbers[place] for place in known]))
+        if len(known) == len(passages):
+            return list(judged)
+        others = iter(self._others.judge([one for one, number in zip(passages, numbers, strict=True) if number < 0]))
+        return [next(others if number < 0 else judged) for number in numbers]
+
+    def _judge(self, texts: Sequence[Sequence[str]], languages: Sequence[int]) -> list[Judgement]:
+        parts: list[Sequence[str]] = []
+        of: list[int] = []
+        ends: list[int] = []
+        for tokens, language in zip(texts, languages, strict=True):
+            cut = [tokens] if len(tokens) <= LONG else sentences(tokens)
+            parts += cut
+            of += [language] * len(cut)
+            ends.append(len(parts))
+        judged: list[_Judged] = []
+        for start in range(0, len(parts), _BATCH):
+            judged += self._look(parts[start : start + _BATCH], of[start : start + _BATCH])
+        answers = []
+        start = 0
+        for end in ends:
+            one = judged[start] if end == start + 1 else _mean(judged[start:end], parts[start:end])
+            answers.append(_judgement(one))
+            start = end
+        return answers
+
+    def _look(self, texts: Sequence[Sequence[str]], languages: Sequence[int]) -> list[_Judged]:
+        batch = self._reader.read(texts, languages)
+        scores = self._model.score(batch)
+        for language, added in self._added.items():
+            added.to(scores, batch, language)
+        chances = self._model.probabilities(scores.z, batch.languages).tolist()
+        words = self._words(batch, scores)
+        return [
+            _Judged(negative, neutral, positive, found) if any_word else _SILENT
+            for (negative, neutral, positive), found, any_word in zip(chances, words, batch.said.tolist(), strict=True)
+        ]
+
+    def _words(self, batch: Batch, scores: Scores) -> list[list[_Word]]:
+        """The words of each text that pull most towards positive or negative."""
+        pull = pulls_of_pieces(self._model, batch, scores)
+        strong = np.flatnonzero((np.abs(pull) > _NAMED_FROM) & batch.names)
+        found: list[list[_Word]] = [[] for _ in batch.starts]
+        forms = self._reader.forms
+        for place, text, row, pulled, turned in zip(
+            strong.tolist(), batch.text[strong].tolist(), batch.rows[strong].tolist(), pull[strong].tolist(),
+            batch.turned[strong].tolist(), strict=True,
+        ):  # fmt: skip
+            first = batch.phrases.get(place)
+            rows = [row] if first is None else batch.rows[first : place + 1].tolist()
+            found[text].append((" ".join([forms[one] for one in rows]), pulled, turned))
+        return found
 
     @property
     def languages(self) -> Sequence[str]:
         """Those it has a model of, as ISO 639-1."""
-        return tuple(self._languages)
+        return tuple(self._numbers)
 
     def with_corrections(self, corrections: Corrections | None) -> CompactEngine:
         """The same engine with other corrections, or with none."""
@@ -86,57 +120,8 @@ class CompactEngine:
     def read(self, texts: Sequence[Sequence[str]], language: str) -> tuple[Batch, Scores]:
         """Features of `texts` as tokens, and what the shipped model, corrections left out, says of them. For those who train
         on top of it. Raises KeyError where the language is not among `languages`."""
-        known = self._languages[language]
-        batch = known.reader.read(texts)
-        return batch, known.model.score(batch)
-
-
-def _judge(known: _Language, passages: Sequence[Passage]) -> list[Judgement]:
-    texts: list[Sequence[str]] = []
-    sizes = []
-    for tokens, _ in passages:
-        parts = [tokens] if len(tokens) <= LONG else sentences(tokens)
-        texts += parts
-        sizes.append(len(parts))
-    judged: list[_Judged] = []
-    for start in range(0, len(texts), _BATCH):
-        judged += _look(known, texts[start : start + _BATCH])
-    answers = []
-    end = 0
-    for size in sizes:
-        start, end = end, end + size
-        one = judged[start] if size == 1 else _mean(judged[start:end], texts[start:end])
-        answers.append(_judgement(one))
-    return answers
-
-
-def _look(known: _Language, texts: Sequence[Sequence[str]]) -> list[_Judged]:
-    batch = known.reader.read(texts)
-    scores = known.model.score(batch)
-    if known.added is not None:
-        known.added.to(scores, batch)
-    chances = known.model.probabilities(scores.z).tolist()
-    words = _words(known, batch, scores)
-    return [
-        _Judged(negative, neutral, positive, found) if any_word else _SILENT
-        for (negative, neutral, positive), found, any_word in zip(chances, words, batch.said.tolist(), strict=True)
-    ]
-
-
-def _words(known: _Language, batch: Batch, scores: Scores) -> list[list[_Word]]:
-    """The words of each text that pull most towards positive or negative."""
-    pull = pulls_of_pieces(known.model, batch, scores)
-    strong = np.flatnonzero((np.abs(pull) > _NAMED_FROM) & batch.names)
-    found: list[list[_Word]] = [[] for _ in batch.starts]
-    forms = known.reader.forms
-    for place, text, row, pulled, turned in zip(
-        strong.tolist(), batch.text[strong].tolist(), batch.rows[strong].tolist(), pull[strong].tolist(),
-        batch.turned[strong].tolist(), strict=True,
-    ):  # fmt: skip
-        first = batch.phrases.get(place)
-        form = forms[row] if first is None else " ".join([forms[one] for one in batch.rows[first : place + 1].tolist()])
-        found[text].append((form, pulled, turned))
-    return found
+        batch = self._reader.read(texts, [self._numbers[language]] * len(texts))
+        return batch, self._model.score(batch)
 
 
 def _mean(parts: Sequence[_Judged], texts: Sequence[Sequence[str]]) -> _Judged:

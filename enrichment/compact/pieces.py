@@ -79,7 +79,7 @@ def bare(token: str) -> str:
 def _quickly(core: str, english: bool) -> list[Piece]:
     """Of what `bare` leaves: the expression takes 5 us."""
     if core.isalpha():
-        return [_word(core)]
+        return [word(core)]
     return _hashtag(core) if core[0] == "#" else _words(core, english)
 
 
@@ -131,8 +131,8 @@ def _form(kind: int, text: str) -> str:
     return {USER: "<user>", ADDRESS: "<address>", BRAND: "<brand>"}[kind]
 
 
-def _word(text: str) -> Piece:
-    """Of letters alone."""
+def word(text: str) -> Piece:
+    """The piece that a token of letters alone is."""
     plain = form = text.lower()
     if len(set(plain)) < len(plain) - 1:  # else no letter can be there three times
         form = _DRAWN_OUT.sub(r"\1\1", plain)
@@ -144,8 +144,8 @@ def _words(text: str, english: bool) -> list[Piece]:
     """Of letters and apostrophes."""
     plain = text.translate(_APOSTROPHES)
     if "'" not in plain:
-        return [_word(plain)]
-    whole = _word(plain)
+        return [word(plain)]
+    whole = word(plain)
 
     def piece(form: str) -> Piece:
         return whole._replace(form=form, key=fold(form)[0].strip("'"))

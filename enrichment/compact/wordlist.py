@@ -81,8 +81,8 @@ class WordList:
         else:
             self.expressions[tuple(piece.key for piece in found)] = worth
 
-    def worth(self, key: str) -> Worth:
-        """By the whole word, else as a superlative, else by the longest beginning, else by the stem."""
+    def worth(self, key: str, stem: str = "") -> Worth:
+        """By the whole word, else as a superlative, else by the longest beginning, else by the stem, if it is known already."""
         known = self._forms.get(key)
         if known is not None or len(key) < _SHORTEST_PREFIX:
             return known or NOTHING
@@ -95,7 +95,7 @@ class WordList:
             for size in range(len(key), _SHORTEST_PREFIX - 1, -1):
                 if key[:size] in self._prefixes:
                     return self._prefixes[key[:size]]
-        return self._stems.get(self.stem(key), NOTHING)
+        return self._stems.get(stem or self.stem(key), NOTHING)
 
 
 def _vader() -> Mapping[str, Worth]:
