@@ -28,7 +28,7 @@ from enrichment.signatures import hour_of, publisher_of, signatures
 from enrichment.taught import TaughtTopics
 from enrichment.tokens import Sums, Tokens
 from enrichment.topics import Topic, TopicRules, load_topics
-from enrichment.towards import Attitude, Text, Towards
+from enrichment.towards import Attitude, Part, Text, Towards, judged_together, parts_of
 from enrichment.why import Why
 from stream import Brand, Item, Mention, sort_key
 
@@ -56,6 +56,14 @@ class _Named(NamedTuple):
     naming: Naming
     topic_hits: list[Hit]
     tokens: list[str]
+
+
+class _Judged(NamedTuple):
+    """Texts with their judgements, and beside them what speaks of single brands, judged too."""
+
+    texts: list[Text]
+    parts: list[Part]
+    of_parts: list[Judgement]
 
 
 class Enricher:
@@ -180,25 +188,24 @@ class Enricher:
         named = [one for one in looked if not isinstance(one, Rejected)]
         found: list[Text | None] = [None] * len(values)
         if named:
-            for one, text in zip(named, self._judge(named)[0], strict=True):
+            for one, text in zip(named, self._judge(named)[0].texts, strict=True):
                 found[one.place] = text
         return found
 
-    def _judge(self, named: Sequence[_Named]) -> tuple[list[Text], list[tuple[str, float]], Sums]:
-        """What was judged of each, its language with confidence, and what its words add up to."""
+    def _judge(self, named: Sequence[_Named]) -> tuple[_Judged, list[tuple[str, float]], Sums]:
+        """What was judged, the language of each with confidence, and what its words add up to."""
         sums = self._tokens.add_up([one.tokens for one in named])
         languages = self._languages.decide(sums.scores, sums.words, [one.item.language for one in named])
         passages = [Passage(one.tokens, language) for one, (language, _) in zip(named, languages, strict=True)]
         numbers = self._numbers
-        texts = [
-            Text(passage, tuple([numbers[brand] for brand in one.naming.brands]), judgement)
-            for passage, one, judgement in zip(passages, named, self.sentiment.judge(passages), strict=True)
-        ]
-        return texts, languages, sums
+        brands = [tuple([numbers[brand] for brand in one.naming.brands]) for one in named]
+        parts = parts_of([(one.tokens, those) for one, those in zip(named, brands, strict=True)])
+        whole, of_parts = judged_together(passages, parts, self.sentiment)
+        return _Judged(list(map(Text, passages, brands, whole)), parts, of_parts), languages, sums
 
     def _mentions(self, named: Sequence[_Named]) -> list[Mention]:
-        texts, languages, sums = self._judge(named)
-        said = self._towards.judge(texts, self.sentiment)
+        judged, languages, sums = self._judge(named)
+        said = self._towards.decide(*judged)
         topics = self._topics_of(named, languages)
         publishers = [publisher_of(_publisher(one.item)) for one in named]
         hours = [hour_of(one.item.published_at) for one in named]
@@ -208,7 +215,7 @@ class Enricher:
                 one, language, its, text.judgement, {self._ids[brand]: it for brand, it in towards.items()}, mark, terms
             )
             for one, language, its, text, towards, mark, terms in zip(
-                named, languages, topics, texts, said, marks, sums.terms, strict=True
+                named, languages, topics, judged.texts, said, marks, sums.terms, strict=True
             )
         ]
 

@@ -8,7 +8,7 @@ it (scopes.py), judged anew, and comparisons are read for what they say of both 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from importlib import resources
 from math import exp, log, log1p
@@ -171,25 +171,16 @@ class Towards:
 
     def judge(self, texts: Sequence[Text], engine: SentimentEngine) -> list[dict[int, Attitude]]:
         """For each text, in order: number of a brand -> what is said of it. `engine` judges what is not the whole text."""
-        found: list[dict[int, Attitude]] = []
-        others: list[int] = []
-        for number, text in enumerate(texts):
-            if len(text.brands) == 1 and len(text.passage.tokens) <= LONG:
-                found.append({text.brands[0]: self._attitude(text, text.passage.tokens, text.judgement)})
-            else:
-                found.append({})
-                others.append(number)
-        if others:
-            some = [texts[number] for number in others]
-            for number, said in zip(others, self._part_by_part(some, engine), strict=True):
-                found[number] = said
-        return found
+        parts = parts_of([(text.passage.tokens, text.brands) for text in texts])
+        return self.decide(texts, parts, judged_parts(texts, parts, engine))
 
-    def _part_by_part(self, texts: Sequence[Text], engine: SentimentEngine) -> list[dict[int, Attitude]]:
-        parts = parts_of(texts)
+    def decide(
+        self, texts: Sequence[Text], parts: Sequence[Part], judged: Sequence[Judgement]
+    ) -> list[dict[int, Attitude]]:
+        """As `judge`, with the parts of those texts that say something of several brands, or much, each judged."""
         found: list[dict[int, Attitude]] = [{} for _ in texts]
         held = {(part.text, part.scope.against) for part in parts}
-        for part, judgement in zip(parts, judged_parts(texts, parts, engine), strict=True):
+        for part, judgement in zip(parts, judged, strict=True):
             if (part.text, part.brand) in held:  # what others are held against is more than named
                 said = Attitude(judgement.label, judgement.confidence, judgement.by)
             else:
@@ -198,6 +189,9 @@ class Towards:
         for part in parts:
             if part.scope.lean or part.scope.against >= 0:
                 _compare(found[part.text], part)
+        for text, said_of in zip(texts, found, strict=True):
+            if not said_of:
+                said_of[text.brands[0]] = self._attitude(text, text.passage.tokens, text.judgement)
         return found
 
     def _attitude(self, text: Text, tokens: Sequence[str], judgement: Judgement) -> Attitude:
@@ -231,25 +225,47 @@ class Towards:
         return np.hstack([bits[:, None] >> _PLACES & 1, np.array(numbers, np.float64).reshape(-1, len(NUMBERS))])
 
 
-def parts_of(texts: Sequence[Text]) -> list[Part]:
-    """What speaks of each brand of each text."""
+def parts_of(texts: Iterable[tuple[Sequence[str], Sequence[int]]], *, every: bool = False) -> list[Part]:
+    """What speaks of each brand in texts given as tokens and brands. Without `every`, a short text with one brand has no
+    parts: all of it speaks of the brand."""
     return [
         Part(number, brand, scope)
-        for number, text in enumerate(texts)
-        for brand, scope in scopes(text.passage.tokens, text.brands).items()
+        for number, (tokens, brands) in enumerate(texts)
+        if every or len(brands) > 1 or len(tokens) > LONG
+        for brand, scope in scopes(tokens, brands).items()
     ]
 
 
 def judged_parts(texts: Sequence[Text], parts: Sequence[Part], engine: SentimentEngine) -> list[Judgement]:
     """The judgement of each part: the text's own where it is all of the text."""
-    own = [part for part in parts if len(part.scope.tokens) < len(texts[part.text].passage.tokens)]
-    asked = iter(
-        engine.judge([Passage(part.scope.tokens, texts[part.text].passage.language) for part in own]) if own else ()
-    )
-    return [
-        next(asked) if len(part.scope.tokens) < len(texts[part.text].passage.tokens) else texts[part.text].judgement
-        for part in parts
-    ]
+    passages = [text.passage for text in texts]
+    own = _own(parts, passages)
+    return _each(parts, passages, [text.judgement for text in texts], engine.judge(own) if own else [])
+
+
+def judged_together(
+    passages: Sequence[Passage], parts: Sequence[Part], engine: SentimentEngine
+) -> tuple[list[Judgement], list[Judgement]]:
+    """The judgement of each text and of each part. One call: an engine takes as long for ten passages as for a hundred."""
+    judged = engine.judge([*passages, *_own(parts, passages)])
+    whole = judged[: len(passages)]
+    return whole, _each(parts, passages, whole, judged[len(passages) :])
+
+
+def _own(parts: Sequence[Part], passages: Sequence[Passage]) -> list[Passage]:
+    """Those parts that are not all of their text."""
+    return [Passage(part.scope.tokens, passages[part.text].language) for part in parts if _is_less(part, passages)]
+
+
+def _is_less(part: Part, passages: Sequence[Passage]) -> bool:
+    return len(part.scope.tokens) < len(passages[part.text].tokens)
+
+
+def _each(
+    parts: Sequence[Part], passages: Sequence[Passage], whole: Sequence[Judgement], own: Sequence[Judgement]
+) -> list[Judgement]:
+    rest = iter(own)
+    return [next(rest) if _is_less(part, passages) else whole[part.text] for part in parts]
 
 
 def _numbers(text: Text, tokens: Sequence[str], judgement: Judgement) -> tuple[float, ...]:

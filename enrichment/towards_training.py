@@ -128,7 +128,7 @@ def _item(text: str) -> bytes:
 def features_of(found: Sequence[Example], engine: SentimentEngine) -> Floats:
     """A row of features for each example."""
     texts = [one.text for one in found]
-    parts = parts_of(texts)
+    parts = parts_of([(text.passage.tokens, text.brands) for text in texts], every=True)
     judged = judged_parts(texts, parts, engine)
     every = Towards(_encoded(np.zeros(len(FEATURES)))).features(texts, parts, judged)
     places = [place for place, part in enumerate(parts) if part.brand == found[part.text].brand]

@@ -133,7 +133,7 @@ def test_features_for_training_are_what_is_asked_at_run_time() -> None:
     judged = [Judgement(label, score, 0.6, "") for label, score in
               (("positive", 0.7), ("neutral", 0.0), ("neutral", 0.1), ("positive", 0.4), ("negative", -0.6))]  # fmt: skip
     texts = [Text(Passage(line.split(), "en"), (0,), one) for line, one in zip(lines, judged, strict=True)]
-    parts = parts_of(texts)
+    parts = parts_of([(text.passage.tokens, text.brands) for text in texts], every=True)
     scores = towards.features(texts, parts, judged_parts(texts, parts, _Loud())) @ np.array(weights)  # type: ignore[arg-type]
     said = [found[0].label != "none" for found in towards.judge(texts, _Loud())]  # type: ignore[arg-type]
     assert said == (scores >= 0).tolist()
