@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import html
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -29,6 +30,7 @@ from enrichment.taught import TaughtTopics
 from enrichment.tokens import Sums, Tokens
 from enrichment.topics import Topic, TopicRules, load_topics
 from enrichment.towards import Attitude, Part, Text, Towards, judged_together, parts_of
+from enrichment.vocabulary import Vocabulary
 from enrichment.why import Why
 from stream import Brand, Item, Mention, sort_key
 
@@ -64,6 +66,7 @@ class _Judged(NamedTuple):
     texts: list[Text]
     parts: list[Part]
     of_parts: list[Judgement]
+    cues: list[int]  # of the texts
 
 
 class Enricher:
@@ -81,9 +84,11 @@ class Enricher:
         self._topics = TopicRules(load_topics(settings.topics_file), len(self._brands.keywords))
         self._matcher = KeywordMatcher([*self._brands.keywords, *self._topics.keywords])
         self._languages = LanguageModel(settings.languages)
-        self._tokens = Tokens(self._languages)
         self.sentiment = sentiment or sentiment_engine(settings)
-        self._towards = Towards()
+        engine = self.sentiment
+        self._vocabulary = engine.vocabulary if isinstance(engine, CompactEngine) else Vocabulary()
+        self._tokens = Tokens(self._languages, self._vocabulary)
+        self._towards = Towards(vocabulary=self._vocabulary)
         self._corrected = False
         self._why = Why(self._brands, self._topics)
         self._ids = tuple(brand.id for brand in brands)
@@ -112,6 +117,7 @@ class Enricher:
 
     def tag(self, values: Sequence[bytes]) -> list[Mention | Rejected]:
         """One answer for each record, in order. Batches of 32 and more cost a quarter of records one by one."""
+        self._vocabulary.make_room()
         answers: list[Mention | Rejected | None] = [None] * len(values)
         named: list[_Named] = []
         for place, value in enumerate(values):
@@ -159,7 +165,7 @@ class Enricher:
 
     def _language(self, item: Item) -> str:
         """Of one item, with its brands' names in it: for queries, which decide what is a brand's name."""
-        sums = self._tokens.add_up([f"{item.title} {item.text}".split()])
+        sums = self._tokens.sums(self._vocabulary.read([f"{item.title} {item.text}".split()]))
         return self._languages.decide(sums.scores, sums.words, [item.language])[0][0]
 
     def words(self, item: Item) -> list[str]:
@@ -184,6 +190,7 @@ class Enricher:
 
     def judged(self, values: Sequence[bytes]) -> list[Text | None]:
         """Each record as the engines see it, with its judgement, and None for what is no mention: for training and measuring."""
+        self._vocabulary.make_room()
         looked = [self._look(place, value) for place, value in enumerate(values)]
         named = [one for one in looked if not isinstance(one, Rejected)]
         found: list[Text | None] = [None] * len(values)
@@ -194,14 +201,18 @@ class Enricher:
 
     def _judge(self, named: Sequence[_Named]) -> tuple[_Judged, list[tuple[str, float]], Sums]:
         """What was judged, the language of each with confidence, and what its words add up to."""
-        sums = self._tokens.add_up([one.tokens for one in named])
+        numbered = self._vocabulary.read([one.tokens for one in named])
+        sums = self._tokens.sums(numbered)
         languages = self._languages.decide(sums.scores, sums.words, [one.item.language for one in named])
         passages = [Passage(one.tokens, language) for one, (language, _) in zip(named, languages, strict=True)]
         numbers = self._numbers
         brands = [tuple([numbers[brand] for brand in one.naming.brands]) for one in named]
         parts = parts_of([(one.tokens, those) for one, those in zip(named, brands, strict=True)])
-        whole, of_parts = judged_together(passages, parts, self.sentiment)
-        return _Judged(list(map(Text, passages, brands, whole)), parts, of_parts), languages, sums
+        engine = self.sentiment
+        judge = partial(engine.judge, numbered=numbered) if isinstance(engine, CompactEngine) else engine.judge
+        whole, of_parts = judged_together(passages, parts, judge)
+        cues = self._towards.cues(numbered)
+        return _Judged(list(map(Text, passages, brands, whole)), parts, of_parts, cues), languages, sums
 
     def _mentions(self, named: Sequence[_Named]) -> list[Mention]:
         judged, languages, sums = self._judge(named)

@@ -1,7 +1,6 @@
-"""The memo of tokens: each white-space token of a batch, looked up once, gives its language scores, its hash and its term.
+"""What is known of tokens: their language scores, hashes and terms, added up for the texts of a batch.
 
-Few words make up most of what is written, so after a while nearly every look-up is one in a dict. New words of a batch
-are worked out together, in numpy.
+It is worked out once for each form of a word; new words of a batch together, in numpy.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from enrichment.fold import fold
 from enrichment.language import LanguageModel
 from enrichment.sentiment import MASK
 from enrichment.terms import LOOKED_AT, NO_CONTENT, chosen, content
+from enrichment.vocabulary import Numbered, Vocabulary, grown
 
 EDGES = string.punctuation + "“”‘’«»…–—¿¡"
 _NOTHING = 0  # the row of addresses, @names and punctuation: no language, no hash
@@ -38,56 +38,34 @@ class Sums(NamedTuple):
     terms: list[tuple[str, ...]]  # what each text talks about
 
 
-class Tokens(dict[str, int]):
-    """token -> row. Holds at most `capacity` forms (some 40 bytes each beside the words), then starts afresh."""
+class Tokens:
+    """Knows of each token's form (lower case, no punctuation around it) its language scores, its hash and its term."""
 
-    def __init__(self, model: LanguageModel, capacity: int = 300_000) -> None:
-        super().__init__()
+    def __init__(self, model: LanguageModel, vocabulary: Vocabulary | None = None) -> None:
         self._model = model
-        self._capacity = capacity
-        self._scores = np.zeros((capacity + 1, len(model.languages)), np.float32)
-        self._hashes = np.zeros((capacity + 1, 2), np.uint64)  # of the word, and of its stem
-        self._kinds = np.zeros((capacity + 1, 2), np.bool_)  # is a term; has a pause behind it
-        self._terms = [""]
-        self._forms: dict[str, int] = {}
-        self._new: list[str] = []
-        self._filled = 1  # row 0 stays empty
+        self._vocabulary = Vocabulary() if vocabulary is None else vocabulary
+        self._start_afresh()
 
-    def __missing__(self, token: str) -> int:
-        if token[0] == "@" or token[:4].lower() in ("http", "www."):
-            if MASK in token[:3]:  # "@" or ".@" and a brand; of all others nearly every one is new
-                self[token] = _NOTHING
-            return _NOTHING
-        form = token.strip(EDGES).lower()
-        if not form or form == "rt":
-            return _NOTHING
-        if len(form) > _LONGEST:
-            form = xxhash.xxh3_128_hexdigest(form.encode())
-        if token[-1] in _PAUSES:
-            form += _PAUSE
-        row = self._forms.get(form)
-        if row is None:
-            row = self._forms[form] = self._filled + len(self._new)
-            self._new.append(form)
-        if len(token) <= _LONGEST:
-            self[token] = row
-        return row
+    def _start_afresh(self) -> None:
+        self._generation = self._vocabulary.generation
+        self._known = 0  # tokens
+        self._rows = np.zeros(4096, np.int64)  # (tokens)
+        self._forms: dict[str, int] = {"": _NOTHING, "rt": _NOTHING}
+        self._scores = np.zeros((4096, len(self._model.languages)), np.float32)  # (forms, languages)
+        self._hashes = np.zeros((4096, 2), np.uint64)  # of the word, and of its stem
+        self._kinds = np.zeros((4096, 2), np.bool_)  # is a term; has a pause behind it
+        self._terms = [""]
 
     def add_up(self, texts: Sequence[Sequence[str]]) -> Sums:
         """`texts` as lists of tokens, none of them empty strings."""
-        most = sum(map(len, texts))
-        if self._filled + most > self._capacity or len(self) > 4 * self._capacity:
-            self._start_afresh(most + 1)
-        rows: list[int] = []
-        ends = [0]
-        look_up = self.__getitem__
-        for tokens in texts:
-            rows += map(look_up, tokens)
-            rows.append(_NOTHING)  # so that no text is without rows
-            ends.append(len(rows))
+        self._vocabulary.make_room()
+        return self.sums(self._vocabulary.read(texts))
+
+    def sums(self, texts: Numbered) -> Sums:
+        """The same of texts whose tokens have been looked up in this vocabulary."""
         self._fill()
-        index = np.array(rows, np.int64)
-        edges = np.array(ends, np.int64)
+        index = self._rows.take(texts.numbers)
+        edges = texts.starts
         scores = np.add.reduceat(self._scores.take(index, axis=0), edges[:-1], axis=0)
         hashes = self._hashes.take(index, axis=0)
         kept = hashes[:, 0] != 0
@@ -110,10 +88,39 @@ class Tokens(dict[str, int]):
         ]
 
     def _fill(self) -> None:
-        if not self._new:
+        """Works out what is not known yet of the vocabulary's tokens."""
+        if self._generation != self._vocabulary.generation:
+            self._start_afresh()
+        tokens = self._vocabulary.tokens
+        if self._known == len(tokens):
             return
-        first, last = self._filled, self._filled + len(self._new)
-        forms = [form.rstrip(_PAUSE) for form in self._new]
+        new: list[str] = []
+        rows = [self._row(token, new) for token in tokens[self._known :]]
+        self._rows = grown(self._rows, len(tokens))
+        self._rows[self._known : len(tokens)] = rows
+        self._known = len(tokens)
+        if new:
+            self._learn(new)
+
+    def _row(self, token: str, new: list[str]) -> int:
+        if token[:1] == "@" or token[:4].lower() in ("http", "www."):
+            return _NOTHING
+        form = token.strip(EDGES).lower()
+        if len(form) > _LONGEST:
+            form = xxhash.xxh3_128_hexdigest(form.encode())
+        if form and form != "rt" and token[-1] in _PAUSES:
+            form += _PAUSE
+        row = self._forms.get(form)
+        if row is None:
+            row = self._forms[form] = len(self._terms) + len(new)
+            new.append(form)
+        return row
+
+    def _learn(self, new: list[str]) -> None:
+        first, last = len(self._terms), len(self._terms) + len(new)
+        self._scores, self._hashes = grown(self._scores, last), grown(self._hashes, last)
+        self._kinds = grown(self._kinds, last)
+        forms = [form.rstrip(_PAUSE) for form in new]
         masked = [MASK in form for form in forms]
         self._scores[first:last] = self._model.rows(
             ["" if mask else form for form, mask in zip(forms, masked, strict=True)]
@@ -122,21 +129,8 @@ class Tokens(dict[str, int]):
         self._hashes[first:last, 0] = [_hash(fold(form)[0]) for form in forms]
         self._hashes[first:last, 1] = [_hash(one.stem) if one.stem else 0 for one in said]
         self._kinds[first:last, 0] = [bool(one.term) for one in said]
-        self._kinds[first:last, 1] = [form.endswith(_PAUSE) for form in self._new]
+        self._kinds[first:last, 1] = [form.endswith(_PAUSE) for form in new]
         self._terms += [one.term for one in said]
-        self._filled = last
-        self._new.clear()
-
-    def _start_afresh(self, room: int) -> None:
-        self.clear()
-        self._forms.clear()
-        self._terms = [""]
-        self._filled = 1
-        if room > self._capacity:  # one batch of more different words than the memo holds
-            self._capacity = room
-            self._scores = np.zeros((room + 1, self._scores.shape[1]), np.float32)
-            self._hashes = np.zeros((room + 1, 2), np.uint64)
-            self._kinds = np.zeros((room + 1, 2), np.bool_)
 
 
 def _hash(word: str) -> int:

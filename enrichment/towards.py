@@ -8,11 +8,9 @@ it (scopes.py), judged anew, and comparisons are read for what they say of both 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from math import exp, log, log1p
-from operator import or_
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from enrichment.scopes import Scope, scopes
 from enrichment.sentiment import LONG, MASK, Judgement, Passage, SentimentEngine
 from enrichment.tokens import EDGES
+from enrichment.vocabulary import Numbered, Vocabulary, grown
 from stream import SENTIMENTS, Sentiment
 
 Label = Literal["positive", "neutral", "negative", "none"]
@@ -90,28 +89,21 @@ _OF_WORD: Final = {
 }
 
 
-class _Cues(dict[str, int]):
-    """token -> bits of `WORDS` and `SHAPES`."""
-
-    def __missing__(self, token: str) -> int:
-        bits = self._of(token)
-        if len(self) < 300_000:
-            self[token] = bits
-        return bits
-
-    @staticmethod
-    def _of(token: str) -> int:
-        if MASK in token:
-            kind = "addressed" if token[0] == "@" or ".@" in token else "tagged" if "#" in token else "named"
-            return _BITS[kind] | _ending(token)
-        if token.startswith(("http", "www.", "{link")):
-            return _BITS["address"]
-        if token in _SMILEYS or (not token.isascii() and any(map(_pictured, token))):
-            return _BITS["smiley"]
-        word = token.strip(EDGES).lower().replace("’", "'")
-        if word in ("rt", "via"):
-            return _BITS["repost"]
-        return _ending(token) | _OF_WORD.get(word, 0)
+def _cue(token: str) -> int:
+    """Bits of `WORDS` and `SHAPES`."""
+    if not token or (token[0] == "@" and token[1:].isidentifier()):
+        return 0
+    if MASK in token:
+        kind = "addressed" if token[0] == "@" or ".@" in token else "tagged" if "#" in token else "named"
+        return _BITS[kind] | _ending(token)
+    if token.startswith(("http", "www.", "{link")):
+        return _BITS["address"]
+    if token in _SMILEYS or (not token.isascii() and any(map(_pictured, token))):
+        return _BITS["smiley"]
+    word = token.strip(EDGES).lower().replace("’", "'")
+    if word in ("rt", "via"):
+        return _BITS["repost"]
+    return _ending(token) | _OF_WORD.get(word, 0)
 
 
 class _Sums(dict[int, float]):
@@ -154,7 +146,8 @@ class Towards:
     """Says what texts say of brands. Holds a memo of words; no other state. `version` changes with anything that can change
     an answer, apart from the engine."""
 
-    def __init__(self, weights: bytes | None = None) -> None:
+    def __init__(self, weights: bytes | None = None, vocabulary: Vocabulary | None = None) -> None:
+        """`weights` instead of those that come with Ronzio; `vocabulary`: one that others use too."""
         raw = weights or shipped()
         head = msgspec.json.decode(raw, type=Weights)
         if head.features != FEATURES:
@@ -167,7 +160,10 @@ class Towards:
         self._turned, self._opens = of["turned"], of["opens"]
         self._strength, self._confidence = of["strength"], of["confidence"]
         self._edges = {label: log(chance / (1 - chance)) for label, chance in head.edges.items()}
-        self._cues = _Cues()
+        self._vocabulary = Vocabulary() if vocabulary is None else vocabulary
+        self._generation = 0
+        self._known = 0  # tokens whose cues are known
+        self._cues = np.zeros(4096, np.int64)
 
     def judge(self, texts: Sequence[Text], engine: SentimentEngine) -> list[dict[int, Attitude]]:
         """For each text, in order: number of a brand -> what is said of it. `engine` judges what is not the whole text."""
@@ -175,30 +171,49 @@ class Towards:
         return self.decide(texts, parts, judged_parts(texts, parts, engine))
 
     def decide(
-        self, texts: Sequence[Text], parts: Sequence[Part], judged: Sequence[Judgement]
+        self,
+        texts: Sequence[Text],
+        parts: Sequence[Part],
+        judged: Sequence[Judgement],
+        cues: Sequence[int] | None = None,
     ) -> list[dict[int, Attitude]]:
-        """As `judge`, with the parts of those texts that say something of several brands, or much, each judged."""
+        """As `judge`, with the parts of those texts that say something of several brands, or much, each judged; `cues` of the
+        texts where they are known."""
+        if cues is None:
+            cues = self.cues(self._vocabulary.read([text.passage.tokens for text in texts]))
+        of_parts = self.cues(self._vocabulary.read([part.scope.tokens for part in parts])) if parts else []
         found: list[dict[int, Attitude]] = [{} for _ in texts]
         held = {(part.text, part.scope.against) for part in parts}
-        for part, judgement in zip(parts, judged, strict=True):
+        for part, bits, judgement in zip(parts, of_parts, judged, strict=True):
             if (part.text, part.brand) in held:  # what others are held against is more than named
                 said = Attitude(judgement.label, judgement.confidence, judgement.by)
             else:
-                said = self._attitude(texts[part.text], part.scope.tokens, judgement)
+                said = self._attitude(texts[part.text], part.scope.tokens, bits, judgement)
             found[part.text][part.brand] = said
         for part in parts:
             if part.scope.lean or part.scope.against >= 0:
                 _compare(found[part.text], part)
-        for text, said_of in zip(texts, found, strict=True):
+        for text, bits, said_of in zip(texts, cues, found, strict=True):
             if not said_of:
-                said_of[text.brands[0]] = self._attitude(text, text.passage.tokens, text.judgement)
+                said_of[text.brands[0]] = self._attitude(text, text.passage.tokens, bits, text.judgement)
         return found
 
-    def _attitude(self, text: Text, tokens: Sequence[str], judgement: Judgement) -> Attitude:
+    def cues(self, texts: Numbered) -> list[int]:
+        """For each text the bits of `WORDS` and `SHAPES` that its tokens have."""
+        if self._generation != self._vocabulary.generation:
+            self._generation, self._known = self._vocabulary.generation, 0
+        tokens = self._vocabulary.tokens
+        self._cues = grown(self._cues, len(tokens))
+        self._cues[self._known : len(tokens)] = list(map(_cue, tokens[self._known :]))
+        self._known = len(tokens)
+        bits: list[int] = np.bitwise_or.reduceat(self._cues.take(texts.numbers), texts.starts[:-1]).tolist()
+        return bits
+
+    def _attitude(self, text: Text, tokens: Sequence[str], cues: int, judgement: Judgement) -> Attitude:
         """`features` times the weights, as sums of what was multiplied before: 3 us instead of 7."""
         label, size, confidence, by, *_ = judgement
         score = (
-            self._sums[reduce(or_, map(self._cues.__getitem__, tokens), 0)]
+            self._sums[cues]
             + self._of_label[label]
             + self._of_length[min(len(tokens), LONG)]
             + self._strength * abs(size)
@@ -216,8 +231,7 @@ class Towards:
         self, texts: Sequence[Text], parts: Sequence[Part], judged: Sequence[Judgement]
     ) -> NDArray[np.float64]:
         """(parts, len(FEATURES)): the cues of a part's tokens, then `NUMBERS`; for training."""
-        look_up = self._cues.__getitem__
-        bits = np.array([reduce(or_, map(look_up, part.scope.tokens), 0) for part in parts], np.int64)
+        bits = np.array(self.cues(self._vocabulary.read([part.scope.tokens for part in parts])), np.int64)
         numbers = [
             _numbers(texts[part.text], part.scope.tokens, judgement)
             for part, judgement in zip(parts, judged, strict=True)
@@ -244,10 +258,10 @@ def judged_parts(texts: Sequence[Text], parts: Sequence[Part], engine: Sentiment
 
 
 def judged_together(
-    passages: Sequence[Passage], parts: Sequence[Part], engine: SentimentEngine
+    passages: Sequence[Passage], parts: Sequence[Part], judge: Callable[[list[Passage]], list[Judgement]]
 ) -> tuple[list[Judgement], list[Judgement]]:
     """The judgement of each text and of each part. One call: an engine takes as long for ten passages as for a hundred."""
-    judged = engine.judge([*passages, *_own(parts, passages)])
+    judged = judge([*passages, *_own(parts, passages)])
     whole = judged[: len(passages)]
     return whole, _each(parts, passages, whole, judged[len(passages) :])
 

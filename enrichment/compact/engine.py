@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from enrichment.compact.corrections import Corrections
 from enrichment.compact.features import Batch, Reader
@@ -13,11 +14,13 @@ from enrichment.compact.model import Model, Scores, pulls_of_pieces
 from enrichment.compact.store import Shipped, shipped
 from enrichment.compact.wordlist import WordList
 from enrichment.sentiment import LONG, MASK, NAMING, Judgement, LexiconEngine, Passage, sentences
+from enrichment.vocabulary import Numbered, Vocabulary
 from stream import Sentiment
 
 UNSURE_BELOW: Final = 0.42  # probability of the likeliest label; below it as many are wrong as right
 _SHOWN: Final = 3  # words that a reason names
 _NAMED_FROM: Final = 0.4  # a word that pulls less is not named
+_UNKNOWN: Final = -1  # the number of a language without a model
 _BATCH: Final = 2048  # sentences looked at together
 
 _Word = tuple[str, float, bool]  # as it is called, its pull towards positive, whether a negation turned it
@@ -39,11 +42,18 @@ class CompactEngine:
     """Judges Italian, English, Spanish, French, German and Portuguese; other languages by their emoji, or says that it
     cannot. Loads in half a second, 30 MB; remembers words, nothing of the passages. Not thread-safe."""
 
-    def __init__(self, weights: Shipped | None = None, corrections: Corrections | None = None) -> None:
-        """`weights` instead of those that come with Ronzio; `corrections`: what people's corrections taught, on top."""
+    def __init__(
+        self,
+        weights: Shipped | None = None,
+        corrections: Corrections | None = None,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
+        """`weights` instead of those that come with Ronzio; `corrections`: what people's corrections taught, on top;
+        `vocabulary`: one that others use too."""
         weights = weights or shipped()
         self._numbers = {language: number for number, language in enumerate(weights.models)}
-        self._reader = Reader(*map(WordList, weights.models))
+        self._reader = Reader(*map(WordList, weights.models), vocabulary=vocabulary)
+        self.vocabulary = self._reader.vocabulary
         self._model = Model(*weights.models.values())
         added = {number: corrections.tables(of) for of, number in self._numbers.items()} if corrections else {}
         self._added = {number: one for number, one in added.items() if one is not None}
@@ -51,38 +61,48 @@ class CompactEngine:
         self._others = LexiconEngine()
         self.version = f"compact-{weights.digest}" + (f"+{corrections.version}" if corrections else "")
 
-    def judge(self, passages: Sequence[Passage]) -> list[Judgement]:
-        """One judgement for each passage, in order; never raises for what stands in a passage."""
-        numbers = [self._numbers.get(passage.language, -1) for passage in passages]
-        known = [place for place, number in enumerate(numbers) if number >= 0]
-        judged = iter(self._judge([passages[place].tokens for place in known], [numbers[place] for place in known]))
-        if len(known) == len(passages):
-            return list(judged)
-        others = iter(self._others.judge([one for one, number in zip(passages, numbers, strict=True) if number < 0]))
-        return [next(others if number < 0 else judged) for number in numbers]
+    def judge(self, passages: Sequence[Passage], numbered: Numbered | None = None) -> list[Judgement]:
+        """One judgement for each passage, in order; never raises for what stands in a passage. `numbered`: the first of the
+        passages, if their tokens have been looked up in `vocabulary` already."""
+        if numbered is None:
+            self.vocabulary.make_room()
+            numbered = self.vocabulary.read([passage.tokens for passage in passages])
+        elif len(numbered.starts) <= len(passages):
+            rest = self.vocabulary.read([passage.tokens for passage in passages[len(numbered.starts) - 1 :]])
+            numbered = numbered.followed_by(rest)
+        numbers = [self._numbers.get(passage.language, _UNKNOWN) for passage in passages]
+        if _UNKNOWN not in numbers:
+            return self._judge([passage.tokens for passage in passages], numbered, numbers)
+        known = np.array(numbers) != _UNKNOWN
+        texts = [passage.tokens for passage in passages if passage.language in self._numbers]
+        judged = iter(self._judge(texts, numbered.only(known), [number for number in numbers if number != _UNKNOWN]))
+        others = iter(self._others.judge([one for one in passages if one.language not in self._numbers]))
+        return [next(others if number == _UNKNOWN else judged) for number in numbers]
 
-    def _judge(self, texts: Sequence[Sequence[str]], languages: Sequence[int]) -> list[Judgement]:
-        parts: list[Sequence[str]] = []
-        of: list[int] = []
-        ends: list[int] = []
-        for tokens, language in zip(texts, languages, strict=True):
-            cut = [tokens] if len(tokens) <= LONG else sentences(tokens)
-            parts += cut
-            of += [language] * len(cut)
-            ends.append(len(parts))
-        judged: list[_Judged] = []
-        for start in range(0, len(parts), _BATCH):
-            judged += self._look(parts[start : start + _BATCH], of[start : start + _BATCH])
+    def _judge(self, texts: Sequence[Sequence[str]], numbered: Numbered, languages: Sequence[int]) -> list[Judgement]:
+        if all(len(tokens) <= LONG for tokens in texts):
+            return list(map(_judgement, self._looked(numbered, np.array(languages, np.int64))))
+        cut = [[tokens] if len(tokens) <= LONG else sentences(tokens) for tokens in texts]
+        sizes = np.array([len(parts) for parts in cut])
+        lengths = np.array([len(part) for parts in cut for part in parts])
+        judged = self._looked(numbered.cut(lengths), np.repeat(np.array(languages, np.int64), sizes))
         answers = []
         start = 0
-        for end in ends:
-            one = judged[start] if end == start + 1 else _mean(judged[start:end], parts[start:end])
-            answers.append(_judgement(one))
+        for parts in cut:
+            end = start + len(parts)
+            answers.append(_judgement(judged[start] if len(parts) == 1 else _mean(judged[start:end], parts)))
             start = end
         return answers
 
-    def _look(self, texts: Sequence[Sequence[str]], languages: Sequence[int]) -> list[_Judged]:
-        batch = self._reader.read(texts, languages)
+    def _looked(self, texts: Numbered, languages: NDArray[np.int64]) -> list[_Judged]:
+        judged: list[_Judged] = []
+        for start in range(0, len(languages), _BATCH):
+            some = slice(start, start + _BATCH)
+            judged += self._look(texts[some] if len(languages) > _BATCH else texts, languages[some])
+        return judged
+
+    def _look(self, texts: Numbered, languages: NDArray[np.int64]) -> list[_Judged]:
+        batch = self._reader.features(texts, languages)
         scores = self._model.score(batch)
         for language, added in self._added.items():
             added.to(scores, batch, language)
@@ -115,12 +135,15 @@ class CompactEngine:
 
     def with_corrections(self, corrections: Corrections | None) -> CompactEngine:
         """The same engine with other corrections, or with none."""
-        return CompactEngine(self._weights, corrections)
+        return CompactEngine(self._weights, corrections, self.vocabulary)
 
     def read(self, texts: Sequence[Sequence[str]], language: str) -> tuple[Batch, Scores]:
         """Features of `texts` as tokens, and what the shipped model, corrections left out, says of them. For those who train
         on top of it. Raises KeyError where the language is not among `languages`."""
-        batch = self._reader.read(texts, [self._numbers[language]] * len(texts))
+        self.vocabulary.make_room()
+        batch = self._reader.features(
+            self.vocabulary.read(texts), np.full(len(texts), self._numbers[language], np.int64)
+        )
         return batch, self._model.score(batch)
 
 

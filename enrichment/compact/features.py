@@ -6,7 +6,7 @@ Everything that depends on a token alone is worked out once and remembered; ever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -32,6 +32,7 @@ from enrichment.compact.pieces import (
     word,
 )  # fmt: skip
 from enrichment.compact.wordlist import CLASSES, NEGATES, WordList
+from enrichment.vocabulary import Numbered, Vocabulary, grown
 
 BITS: Final = 18
 SIZE: Final = 1 << BITS  # of the hashed space, one for each language
@@ -44,13 +45,17 @@ _GRAMMAR: Final = frozenset(map(CLASSES.index, ("but", "more", "less")))
 _QUOTES: Final = frozenset('"“”«»')
 _MORE, _LESS, _BUT = CLASSES.index("more"), CLASSES.index("less"), CLASSES.index("but")
 _LONGEST: Final = 5  # pieces of an expression that are looked for
-_MEMO: Final = 200_000  # tokens remembered; some 250 bytes each
 _FILTER: Final = 1 << 18
 _MASK: Final = np.uint32(_FILTER - 1)
 _ONE, _TWO, _THREE = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 _PART: Final = np.uint32(1 << (32 - BITS))  # the upper bits of a product are the mixed ones
 _END: Final = 0  # the row that ends every text
 _BYTES: Final = 4  # of a row's number
+_END_BYTES: Final = _END.to_bytes(_BYTES, "little")
+_SIZE_BITS: Final = 16  # of the number that says where a token's rows are: how many, at most
+_KNOWN: Final = 1 << _SIZE_BITS - 1  # the highest of them
+_SIZE: Final = _KNOWN - 1
+_MOST: Final = _SIZE // _BYTES * _BYTES
 
 _KEY, _WORD, _STEM, _NEGATED = (crc32(kind) for kind in (b"k=", b"w=", b"s=", b"n="))  # what hashes begin with
 _IN_SIZE: Final = SIZE - 1
@@ -144,43 +149,46 @@ class _Rows:
             self._new.clear()
 
 
-class _Tokens(dict[str, bytes]):
-    """One language's memo: token -> rows of its pieces, four bytes each, so that those of a batch need only be joined."""
+class _Words:
+    """What one language's list says of tokens: the rows of their pieces, four bytes each."""
 
     def __init__(self, words: WordList, rows: _Rows) -> None:
-        super().__init__()
         self._words = words
         self._english = words.language == "en"
         self._rows = rows
+        self._of_core: dict[str, bytes] = {}
         self._of_piece: dict[Piece, bytes] = {}
         self._of_marks: dict[str, bytes] = {"": b""}
         self._user = self._row(Piece(USER, "<user>", "<user>"))
         self._address = self._row(Piece(ADDRESS, "<address>", ""))
 
-    def __missing__(self, token: str) -> bytes:
-        if token[0] == "@" and token[1:].isidentifier():  # nearly every one of these is new
-            return self._user
-        if token[:4] == "http":
-            return self._address
-        rows = self[token] = self._rows_of(token)
-        return rows
-
-    def _rows_of(self, token: str) -> bytes:
+    def rows(self, token: str) -> bytes:
+        """The rows of a token's pieces; of "" those of no piece, which end a text."""
         core = bare(token)
         if core[:4] == "http":
             core = ""
-        if len(core) == len(token):
-            if core.isalpha():
-                return self._row(word(core))
-        elif core:  # most new tokens are old words with other punctuation
+        if core:  # most new tokens are old words with other punctuation
+            rows = self._of_core.get(core)
+            if rows is None:
+                rows = self._row(word(core)) if core.isalpha() else self._each(pieces(core, self._english))
+                self._of_core[core] = rows
+            if len(core) == len(token):
+                return rows
             start = token.find(core)
-            return self._marks(token[:start]) + self[core] + self._marks(token[start + len(core) :])
-        return b"".join(map(self._row, pieces(token, self._english)))
+            return self._marks(token[:start]) + rows + self._marks(token[start + len(core) :])
+        if token[:1] == "@" and token[1:].isidentifier():
+            return self._user
+        if token[:4] == "http":
+            return self._address
+        return self._each(pieces(token, self._english)) if token else _END_BYTES
+
+    def _each(self, found: Iterable[Piece]) -> bytes:
+        return b"".join(map(self._row, found))
 
     def _marks(self, text: str) -> bytes:
         rows = self._of_marks.get(text)
         if rows is None:
-            rows = self._of_marks[text] = b"".join(map(self._row, marks(text)))
+            rows = self._of_marks[text] = self._each(marks(text))
         return rows
 
     def _row(self, piece: Piece) -> bytes:
@@ -226,37 +234,66 @@ class Reader:
     """Reads texts of one or several languages, each by its own list of words. Remembers words, nothing of the texts. Not
     thread-safe."""
 
-    def __init__(self, *lists: WordList) -> None:
+    def __init__(self, *lists: WordList, vocabulary: Vocabulary | None = None) -> None:
         self._lists = lists
+        self.vocabulary = Vocabulary() if vocabulary is None else vocabulary
         self._expressions = np.zeros((_LONGEST + 1, _FILTER), np.bool_)
         for keys in {keys for words in lists for keys in words.expressions if len(keys) <= _LONGEST}:
             self._expressions[len(keys), int(_mixed([_code(key) for key in keys]) % _FILTER)] = True
         self._start_afresh()
 
     def _start_afresh(self) -> None:
+        self._generation = self.vocabulary.generation
         self._rows = _Rows()
         self._rows.add("", "", _END_ROW)
-        self._memos = [_Tokens(words, self._rows) for words in self._lists]
+        self._words = [_Words(words, self._rows) for words in self._lists]
+        self._places = np.zeros((4096, len(self._lists)), np.int64)  # (tokens) in `_flat`, and how many; 0 = not known
+        self._flat = np.zeros(4096, np.int32)  # rows of the pieces of one token after another
+        self._filled = 0
 
     @property
     def forms(self) -> Sequence[str]:
         """The form of the piece behind each row."""
         return self._rows.forms
 
-    def read(self, texts: Sequence[Sequence[str]], languages: Sequence[int] | None = None) -> Batch:
-        """The features of `texts`, each a list of tokens without white space, none of them empty. `languages`: which of the
-        lists each is read by, the first where it is left out."""
-        if max(len(self._rows), *map(len, self._memos)) > _MEMO:
+    def read(self, texts: Sequence[Sequence[str]]) -> Batch:
+        """The features of `texts`, each a list of tokens without white space, none of them empty, by the first list."""
+        self.vocabulary.make_room()
+        return self.features(self.vocabulary.read(texts), np.zeros(len(texts), np.int64))
+
+    def features(self, texts: Numbered, languages: NDArray[np.int64]) -> Batch:
+        """The features of texts whose tokens have been looked up in `vocabulary`; `languages`: which list each is read by."""
+        places = self._places_of(texts.numbers, np.repeat(languages, np.diff(texts.starts)))
+        sizes = places & _SIZE
+        ends = np.cumsum(sizes)
+        begins = ends - sizes
+        index = np.arange(ends[-1] if len(ends) else 0) + np.repeat((places >> _SIZE_BITS) - begins, sizes)
+        return self._features(self._flat.take(index).astype(np.int64), begins[texts.starts[:-1]], languages)
+
+    def _places_of(self, numbers: NDArray[np.int64], languages: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where the rows of each token's pieces lie, which are made where they are not yet."""
+        if self._generation != self.vocabulary.generation:
             self._start_afresh()
-        if languages is None:
-            languages = [0] * len(texts)
-        look_up = [memo.__getitem__ for memo in self._memos]
-        found = [b"".join(map(look_up[of], tokens)) for tokens, of in zip(texts, languages, strict=True)]
+        self._places = grown(self._places, len(self.vocabulary.tokens))
+        cells = numbers * len(self._lists) + languages
+        places = self._places.take(cells)
+        missing = np.flatnonzero(places == 0)
+        if len(missing):
+            self._learn(np.unique(cells[missing]))
+            places[missing] = self._places.take(cells[missing])
+        return places
+
+    def _learn(self, cells: NDArray[np.int64]) -> None:
+        tokens, words = self.vocabulary.tokens, self._words
+        many = len(words)
+        found = [words[cell % many].rows(tokens[cell // many])[:_MOST] for cell in cells.tolist()]
+        sizes = np.fromiter(map(len, found), np.int64, len(found)) // _BYTES
+        last = self._filled + int(sizes.sum())
+        self._flat = grown(self._flat, last)
+        self._flat[self._filled : last] = np.frombuffer(b"".join(found), "<i4")
+        self._places.ravel()[cells] = (self._filled + np.cumsum(sizes) - sizes) << _SIZE_BITS | _KNOWN | sizes
+        self._filled = last
         self._rows.fill()
-        sizes = np.array([len(one) for one in found], np.int64) // _BYTES + 1
-        end = _END.to_bytes(_BYTES, "little")
-        rows = np.frombuffer(end.join([*found, b""]), "<i4").astype(np.int64)
-        return self._features(rows, np.cumsum(sizes) - sizes, np.array(languages, np.int64))
 
     def _features(self, rows: NDArray[np.int64], starts: NDArray[np.int64], languages: NDArray[np.int64]) -> Batch:
         table = self._rows.table.take(rows)

@@ -153,7 +153,7 @@ def test_whatever_stands_there_is_judged_and_alone_as_among_others(
 
 
 def test_the_memo_starts_afresh_without_changing_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("enrichment.compact.features._MEMO", 20)
+    monkeypatch.setattr("enrichment.vocabulary._TOKENS", 20)
     small, passages = CompactEngine(), [Passage(f"parola{n} bella e nuova{n}".split(), "it") for n in range(30)]
     assert [small.judge([one])[0] for one in passages] == CompactEngine().judge(passages)
 
