@@ -232,6 +232,9 @@ class Enricher:
 
     def _topics_of(self, named: Sequence[_Named], languages: Sequence[tuple[str, float]]) -> list[list[Topic]]:
         """Those found by words, then those taught; a topic that is both counts as found by words."""
+        if not self._taught.version:
+            decide = self._topics.decide
+            return [decide(one.topic_hits, language) for one, (language, _) in zip(named, languages, strict=True)]
         taught = self._taught.decide([one.tokens for one in named])
         found = []
         for one, (language, _), more in zip(named, languages, taught, strict=True):
@@ -263,8 +266,8 @@ class Enricher:
             language=language[0],
             brand=naming.brands,
             product=naming.products,
-            topic=tuple([topic.rule.id for topic in topics]),
-            department=tuple(dict.fromkeys([topic.rule.department for topic in topics])),
+            topic=tuple([topic.rule.id for topic in topics]) if topics else (),
+            department=tuple(dict.fromkeys([topic.rule.department for topic in topics])) if topics else (),
             sentiment=judgement.label,
             score=judgement.score,
             confidence=judgement.confidence,

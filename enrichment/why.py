@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -11,11 +11,12 @@ from enrichment.keywords import Hit, Keyword
 from enrichment.sentiment import Judgement
 from enrichment.topics import Topic, TopicRules
 from enrichment.towards import Attitude
-from stream import Item, Reason
+from stream import SENTIMENTS, Item, Reason
 
 SHOWN: Final = 8  # spans told for a tag; a long article can name a brand a hundred times
 _FEW_LETTERS: Final = 3
-_SHARED: Final = 16_384  # reasons of a kind remembered; some 200 bytes each
+_SHARED: Final = 16_384  # reasons of departments remembered; some 200 bytes each
+_OF_SENTIMENT: Final = {label: f"sentiment:{label}" for label in SENTIMENTS}
 
 
 class Why:
@@ -42,27 +43,39 @@ class Why:
         """All of them, brands and products first."""
         title = len(item.title)
         found = self._of_names((*naming.hits, *naming.context) if naming.context else naming.hits, title)
+        if topics:
+            found += self._of_topics(topics, title)
+        label, confidence = judgement.label, judgement.confidence
+        found.append(Reason(tag=_OF_SENTIMENT[label], by=judgement.by, confidence=confidence))
+        for brand, said in towards.items():
+            if len(towards) > 1 or said.label != label:  # else the same again
+                found.append(Reason(tag=f"towards:{brand}:{said.label}", by=said.by, confidence=said.confidence))
+        hint = item.language
+        by = f'words, the source says "{hint}"' if hint else "words"
+        found.append(Reason(tag=f"language:{language[0]}", by=by, confidence=language[1]))
+        return tuple(found)
+
+    def _of_topics(self, topics: Sequence[Topic], title: int) -> list[Reason]:
+        found = []
         for topic in topics:
             tag = f"topic:{topic.rule.id}"
             if topic.by:
                 found.append(Reason(tag=tag, by=topic.by, confidence=topic.confidence))
             for hit in topic.hits[:SHOWN]:
                 found.append(_spanned(tag, self._topics[hit[0] - self._first_topic], topic.confidence, hit, title))
-        if topics:
-            found += _departments(tuple([(one.rule.department, one.rule.id, one.confidence) for one in topics]))
-        found.append(Reason(tag=f"sentiment:{judgement.label}", by=judgement.by, confidence=judgement.confidence))
-        for brand, said in towards.items():
-            if len(towards) > 1 or said.label != judgement.label:  # else the same again
-                found.append(_towards(brand, said))
-        found.append(_language(*language, item.language))
-        return tuple(found)
+        return found + _departments(tuple([(one.rule.department, one.rule.id, one.confidence) for one in topics]))
 
-    def _of_names(self, hits: Iterable[Hit], title: int) -> list[Reason]:
+    def _of_names(self, hits: Sequence[Hit], title: int) -> list[Reason]:
+        if len(hits) == 1:  # nearly always
+            [hit] = hits
+            tag, brand, by, sure = self._brands[hit[0]]
+            if tag == brand:
+                return [_spanned(tag, by, sure, hit, title)]
         found: list[Reason] = []
         told: dict[str, int] = {}
         by_product: list[tuple[str, str, float, Hit]] = []
         for hit in hits:
-            tag, brand, by, sure = self._brands[hit.keyword]
+            tag, brand, by, sure = self._brands[hit[0]]
             told[tag] = times = told.get(tag, 0) + 1
             if times <= SHOWN:
                 found.append(_spanned(tag, by, sure, hit, title))
@@ -82,7 +95,6 @@ def _sureness(keyword: Keyword) -> float:
     return 0.75 if len(keyword.text) <= _FEW_LETTERS else 0.9
 
 
-# Reasons that many mentions share are one and the same object: it is frozen, and looking it up costs a fifth of making it.
 @lru_cache(_SHARED)
 def _departments(topics: tuple[tuple[str, str, float], ...]) -> list[Reason]:
     """Of topics as (department, id, confidence)."""
@@ -99,22 +111,11 @@ def _departments(topics: tuple[tuple[str, str, float], ...]) -> list[Reason]:
     ]
 
 
-@lru_cache(_SHARED)
-def _towards(brand: str, said: Attitude) -> Reason:
-    return Reason(tag=f"towards:{brand}:{said.label}", by=said.by, confidence=said.confidence)
-
-
-@lru_cache(_SHARED)
-def _language(language: str, confidence: float, hint: str) -> Reason:
-    by = f'words, the source says "{hint}"' if hint else "words"
-    return Reason(tag=f"language:{language}", by=by, confidence=confidence)
-
-
-@lru_cache(_SHARED)
 def _spanned(tag: str, by: str, confidence: float, hit: Hit, title: int) -> Reason:
     """`hit` in title + two line ends + text, or in the text alone where there is no title."""
-    if not title or hit.start < 0:
-        return Reason(tag=tag, by=by, confidence=confidence, start=hit.start, end=hit.end)
-    if hit.end <= title:
-        return Reason(tag=tag, by=by, confidence=confidence, field="title", start=hit.start, end=hit.end)
-    return Reason(tag=tag, by=by, confidence=confidence, start=hit.start - title - 2, end=hit.end - title - 2)
+    _, start, end = hit
+    if not title or start < 0:
+        return Reason(tag=tag, by=by, confidence=confidence, start=start, end=end)
+    if end <= title:
+        return Reason(tag=tag, by=by, confidence=confidence, field="title", start=start, end=end)
+    return Reason(tag=tag, by=by, confidence=confidence, start=start - title - 2, end=end - title - 2)

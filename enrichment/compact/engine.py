@@ -190,10 +190,13 @@ def _told(words: list[_Word], label: str) -> str:
         words.sort(key=_strength)
         once: dict[str, _Word] = {}
         for word in words:
-            once.setdefault(word[0], word)  # where it pulls most
+            if word[0] not in once:  # where it pulls most
+                once[word[0]] = word
+                if len(once) == _SHOWN:
+                    break
         words = list(once.values())
     return "words: " + ", ".join(
-        ['"%s" %+.1f (negated)' % word[:2] if word[2] else '"%s" %+.1f' % word[:2] for word in words[:_SHOWN]]  # noqa: UP031
+        ['"%s" %+.1f (negated)' % word[:2] if word[2] else '"%s" %+.1f' % word[:2] for word in words]  # noqa: UP031
     )
 
 
