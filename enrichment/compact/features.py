@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from enrichment.compact.pieces import (
     ADDRESS,
+    AROUND,
     BRAND,
     EMOJI,
     HASHTAG,
@@ -26,9 +27,10 @@ from enrichment.compact.pieces import (
     USER,
     WORD,
     Piece,
-    bare,
+    is_bare,
     marks,
     pieces,
+    quickly,
     word,
 )  # fmt: skip
 from enrichment.compact.wordlist import CLASSES, NEGATES, WordList
@@ -164,18 +166,19 @@ class _Words:
 
     def rows(self, token: str) -> bytes:
         """The rows of a token's pieces; of "" those of no piece, which end a text."""
-        core = bare(token)
-        if core[:4] == "http":
-            core = ""
-        if core:  # most new tokens are old words with other punctuation
-            rows = self._of_core.get(core)
-            if rows is None:
-                rows = self._row(word(core)) if core.isalpha() else self._each(pieces(core, self._english))
-                self._of_core[core] = rows
-            if len(core) == len(token):
-                return rows
-            start = token.find(core)
-            return self._marks(token[:start]) + rows + self._marks(token[start + len(core) :])
+        core = token.strip(AROUND)
+        rows = self._of_core.get(core)
+        if rows is None:
+            if core[:4] == "http" or not is_bare(core):
+                return self._of_others(token)
+            rows = self._row(word(core)) if core.isalpha() else self._each(quickly(core, self._english))
+            self._of_core[core] = rows
+        if len(core) == len(token):
+            return rows
+        start = token.find(core)  # most new tokens are old words with other punctuation
+        return self._marks(token[:start]) + rows + self._marks(token[start + len(core) :])
+
+    def _of_others(self, token: str) -> bytes:
         if token[:1] == "@" and token[1:].isidentifier():
             return self._user
         if token[:4] == "http":
