@@ -59,6 +59,13 @@ class KeywordMatcher:
             if together != folded and not keyword.exact:
                 patterns.setdefault(together, []).append(_Pattern(number, open_end, True))
         self._patterns = list(patterns.values())
+        # The keyword of a pattern that is one's, and of which nothing but the letters around it is to be looked at; else -1.
+        self._plain = [
+            some[0].keyword
+            if len(some) == 1 and not (some[0].open_end or some[0].tagged or self.keywords[some[0].keyword].exact)
+            else -1
+            for some in self._patterns
+        ]
         self._automaton = AhoCorasick(
             list(patterns), matchkind=MatchKind.Standard, implementation=Implementation.DFA
         ) if patterns else None  # fmt: skip
@@ -72,12 +79,16 @@ class KeywordMatcher:
             folded = folded.replace("\n", " ").replace("\t", " ")
         hits: list[Hit] = []
         size = len(folded)
-        keywords, patterns = self.keywords, self._patterns
+        keywords, patterns, plain = self.keywords, self._patterns, self._plain
         for pattern, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
             before = folded[start - 1] if start else " "
             if before.isalnum() or (before == "_" and folded[start] != "_"):
                 continue
-            closed = end == size or not _is_word(folded[end])
+            closed = end == size or not ((after := folded[end]).isalnum() or after == "_")
+            if (keyword := plain[pattern]) >= 0:
+                if closed:
+                    hits.append(Hit(keyword, *((start, end) if places is None else original(places, start, end))))
+                continue
             for keyword, open_end, tagged in patterns[pattern]:
                 if tagged and before not in "#@":
                     continue

@@ -43,7 +43,7 @@ class EnrichmentSettings(Settings):
     second_opinion: SecondOpinionSettings = SecondOpinionSettings()
     topics_file: Path | None = None  # your own topics.toml instead of the built-in one
     story_window: int = Field(default=131_072, ge=1024, le=4_194_304)  # mentions in which copies are found
-    batch: int = Field(default=512, ge=1, le=10_000)  # records tagged and stored at a time
+    batch: int = Field(default=1024, ge=1, le=10_000)  # records tagged and stored at a time
     max_dead_in_a_row: int = Field(default=50, ge=1)  # then the worker stops instead of burying everything
 
     @field_validator("engine")

@@ -85,11 +85,21 @@ def stem(folded: str) -> str:
     return folded[:-1] if len(folded) > 3 and folded[-1] in "aeio" else folded
 
 
-def chosen(words: Sequence[str], phrases: Sequence[str]) -> tuple[str, ...]:
-    """The terms of a text out of its words and phrases in their order: the first ones, in a long text the commonest."""
+def chosen(words: Sequence[str], among: Sequence[str], pairs: Sequence[int]) -> tuple[str, ...]:
+    """The terms of a text out of its words and phrases in their order: the first ones, in a long text the commonest. A phrase is
+    a word of `among` at one of `pairs` and the next one."""
     if len(words) > LONG:
+        phrases = [f"{among[one]} {among[one + 1]}" for one in pairs]
         words, phrases = _commonest(words), [phrase for phrase in _commonest(phrases) if phrases.count(phrase) > 1]
-    best = list(dict.fromkeys(phrases))[:PHRASES]
+        best = phrases[:PHRASES]
+    else:
+        best = []
+        for one in pairs:
+            phrase = f"{among[one]} {among[one + 1]}"
+            if phrase not in best:
+                best.append(phrase)
+                if len(best) == PHRASES:
+                    break
     return (*list(dict.fromkeys(words))[: MOST - len(best)], *best)
 
 

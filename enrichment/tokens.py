@@ -79,11 +79,11 @@ class Tokens:
         places = np.flatnonzero(kinds[:, 0])
         bounds = np.searchsorted(places, edges).tolist()
         words = list(map(self._terms.__getitem__, index[places].tolist()))
-        together = np.flatnonzero((np.diff(places) == 1) & ~kinds[places[:-1], 1]).tolist()
-        phrases = [f"{words[one]} {words[one + 1]}" for one in together]
+        together = np.flatnonzero((np.diff(places) == 1) & ~kinds[places[:-1], 1])
         bounds_of_phrases = np.searchsorted(together, bounds).tolist()
+        firsts = together.tolist()
         return [
-            chosen(words[start : min(end, start + LOOKED_AT)], phrases[first : min(last, first + LOOKED_AT)])
+            chosen(words[start : min(end, start + LOOKED_AT)], words, firsts[first : min(last, first + LOOKED_AT)])
             for (start, end), (first, last) in zip(pairwise(bounds), pairwise(bounds_of_phrases), strict=True)
         ]
 

@@ -27,7 +27,7 @@ _Word = tuple[str, float, bool]  # as it is called, its pull towards positive, w
 
 
 class _Judged(NamedTuple):
-    """A sentence or short text: what is likely, and the words that decided."""
+    """A sentence or short text: what is likely, and the words that decided, strongest first."""
 
     negative: float
     neutral: float
@@ -114,9 +114,11 @@ class CompactEngine:
         ]
 
     def _words(self, batch: Batch, scores: Scores) -> list[list[_Word]]:
-        """The words of each text that pull most towards positive or negative."""
+        """The words of each text that pull most towards positive or negative, strongest first."""
         pull = pulls_of_pieces(self._model, batch, scores)
-        strong = np.flatnonzero((np.abs(pull) > _NAMED_FROM) & batch.names)
+        strength = np.abs(pull)
+        strong = np.flatnonzero((strength > _NAMED_FROM) & batch.names)
+        strong = strong[np.argsort(-strength[strong], kind="stable")]
         found: list[list[_Word]] = [[] for _ in batch.starts]
         forms = self._reader.forms
         for place, text, row, pulled, turned in zip(
@@ -162,6 +164,7 @@ def _mean(parts: Sequence[_Judged], texts: Sequence[Sequence[str]]) -> _Judged:
         positive += weight * part.positive
         total += weight
         words += [(word, pulled * weight, turned) for word, pulled, turned in part.words]
+    words.sort(key=_strength)
     return _Judged(negative / total, neutral / total, positive / total, words)
 
 
@@ -179,25 +182,18 @@ def _judgement(one: _Judged) -> Judgement:
 
 
 def _told(words: list[_Word], label: str) -> str:
-    """The words that decided, strongest first; of a label that is not neutral only those that speak for it."""
-    if label == "positive":
-        words = [word for word in words if word[1] > 0]
-    elif label == "negative":
-        words = [word for word in words if word[1] < 0]
-    if not words:
-        return "no single word: all of it together"
-    if len(words) > 1:
-        words.sort(key=_strength)
-        once: dict[str, _Word] = {}
-        for word in words:
-            if word[0] not in once:  # where it pulls most
-                once[word[0]] = word
-                if len(once) == _SHOWN:
-                    break
-        words = list(once.values())
-    return "words: " + ", ".join(
-        ['"%s" %+.1f (negated)' % word[:2] if word[2] else '"%s" %+.1f' % word[:2] for word in words]  # noqa: UP031
-    )
+    """The words that decided; of a label that is not neutral only those that speak for it."""
+    named: list[str] = []
+    told: list[str] = []
+    for word in words:
+        form, pull, turned = word
+        if form in named or (pull < 0 if label == "positive" else pull > 0 and label == "negative"):
+            continue
+        told.append(f'"{form}" {pull:+.1f} (negated)' if turned else f'"{form}" {pull:+.1f}')
+        if len(told) == _SHOWN:
+            break
+        named.append(form)  # once, where it pulls most
+    return "words: " + ", ".join(told) if told else "no single word: all of it together"
 
 
 def _strength(word: _Word) -> float:
