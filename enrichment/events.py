@@ -7,7 +7,6 @@ Nearness is the cosine of the stories' words, each weighted by how rare it is am
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -24,12 +23,14 @@ class Rarity:
 
     def __init__(self) -> None:
         self._stories = 0
-        self._having: Counter[int] = Counter()
+        self._having: dict[int, int] = {}
 
     def add(self, words: Iterable[int]) -> None:
         """A story has come."""
         self._stories += 1
-        self._having.update(words)
+        having = self._having
+        for word in words:
+            having[word] = having.get(word, 0) + 1
 
     def remove(self, words: Iterable[int]) -> None:
         """A story has left the window, or turned out to be part of another."""

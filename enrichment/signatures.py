@@ -61,6 +61,16 @@ class Signature(NamedTuple):
         return [item for item in unpack(f"<{len(self.items) // 4}I", self.items) if item & 1]
 
 
+def words_of(signatures: Sequence[Signature]) -> list[list[int]]:
+    """`words` of many, in a fifth of the time."""
+    items = np.frombuffer(b"".join([one.items for one in signatures]), "<u4")
+    odd = np.flatnonzero(items & 1)
+    ends = np.fromiter((len(one.items) // 4 for one in signatures), np.int64, len(signatures)).cumsum()
+    words = items[odd].tolist()
+    bounds = np.searchsorted(odd, ends).tolist()
+    return [words[start:end] for start, end in zip([0, *bounds], bounds, strict=False)]
+
+
 NONE: Final = Signature(b"", 0, 0, 0, b"")
 
 

@@ -19,7 +19,7 @@ from enrichment.boilerplate import Boilerplate
 from enrichment.events import HOURS, LASTS, NEAR, WIDE, Rarity
 from enrichment.neighbours import WORDS, Candidate, Neighbours
 from enrichment.overlap import Overlap, overlap
-from enrichment.signatures import NONE, Signature, Sketch, parse
+from enrichment.signatures import NONE, Signature, Sketch, parse, words_of
 
 ALIKE: Final = 0.5  # share of common items from which two texts are one story
 SAME_BEGINNING: Final = 0.6  # the same for the beginnings of two longer texts
@@ -86,15 +86,18 @@ class Stories:
         told = {id: self._groups[self._by_id[id] % self._size] for id in ids if id in self._by_id}
         read = [parse(signatures[place]) for place in places]
         self._forget(len(places))
-        for place, signature, candidates in zip(places, read, self._neighbours.take(read, self._next), strict=True):
-            id, words = ids[place], signature.words()
+        found = self._neighbours.take(read, self._next)
+        for place, signature, words, candidates in zip(places, read, words_of(read), found, strict=True):
+            id = ids[place]
             if known is not None:
-                told[id] = self._known(known[place])
+                group = self._known(known[place])
             elif candidates:
-                told |= self._told(id, signature, words, candidates)
+                group, moved = self._told(id, signature, words, candidates)
+                told |= moved
             else:
-                told[id] = self._alone(id, signature)
-            self._put(id, signature, words, told[id])
+                group = self._alone(id, signature)
+            told[id] = group
+            self._put(id, signature, words, group)
         return told
 
     def _known(self, group: Group) -> Group:
@@ -136,14 +139,15 @@ class Stories:
             self._by_exact[signature.exact] = self._next
         if group.story == id:
             self._rarity.add(words)
-        self._boilerplate.add(signature.publisher, self._next, signature.exact)
+        if signature.publisher:
+            self._boilerplate.add(signature.publisher, self._next, signature.exact)
         self._next += 1
 
     # -- deciding -----------------------------------------------------------------------------------------------------
     def _told(
         self, id: str, signature: Signature, words: list[int], candidates: Sequence[Candidate]
-    ) -> dict[str, Group]:
-        """The group of a new mention, and of the members of stories that it makes one with an earlier one."""
+    ) -> tuple[Group, dict[str, Group]]:
+        """The group of a new mention, and the new ones of mentions whose stories it makes one."""
         partners = self._equal(signature)
         least = STEPS if len(signature.items) > 4 * SHORT else 1
         likely = [candidate for candidate in candidates if candidate.steps >= least]
@@ -152,12 +156,9 @@ class Stories:
             best = sorted(likely, key=itemgetter(1, 0), reverse=True)[:LOOKED_AT]
             partners += [one.number for one in best if self._repeats(signature, sketch, one.number)]
         if not partners:
-            return {id: Group(id, self._event(signature, frozenset(words), candidates) or id)}
+            return Group(id, self._event(signature, words, candidates) or id), {}
         groups = {self._groups[number % self._size] for number in partners}
-        if len(groups) == 1:
-            return {id: groups.pop()}
-        group, told = self._made_one(groups)
-        return told | {id: group}
+        return (groups.pop(), {}) if len(groups) == 1 else self._made_one(groups)
 
     def _equal(self, signature: Signature) -> list[int]:
         """The mention with equal text, if there is one."""
@@ -236,12 +237,13 @@ class Stories:
     def _bare(self, whole: Overlap, publisher: int, other: int) -> Overlap:
         return whole.without(self._boilerplate.of(publisher), self._boilerplate.of(other))
 
-    def _event(self, signature: Signature, words: frozenset[int], candidates: Sequence[Candidate]) -> str:
+    def _event(self, signature: Signature, some: Sequence[int], candidates: Sequence[Candidate]) -> str:
         """The event of the nearest story among those whose event it fits into, "" if there is none."""
         best, event = NEAR, ""
         likely = [candidate for candidate in candidates if candidate.words >= WORDS]
         if not likely:
             return event
+        words = frozenset(some)
         for candidate in sorted(likely, key=itemgetter(2, 0), reverse=True)[:LOOKED_AT]:
             place = candidate.number % self._size
             other = self._signatures[place]
