@@ -46,7 +46,7 @@ AIRLINES = (
     "apple",
 )
 FLOORS = {10: 4.0, 1_000: 8.0, 10_000: 30.0}
-BATCH = 512
+BATCH = EnrichmentSettings().batch
 TURNS = 5
 
 

@@ -139,17 +139,26 @@ def test_broken_characters_are_judged(engine: CompactEngine, text: str, language
     assert judge(engine, text, language).label in ("neutral", "negative", "positive")
 
 
-@given(texts=st.lists(st.text(max_size=60), max_size=6), language=st.sampled_from((*LANGUAGES, "und", "ar")))
+@given(st.lists(st.tuples(st.text(max_size=60), st.sampled_from((*LANGUAGES, "und", "ar"))), max_size=6))
 @settings(max_examples=60, deadline=None)
 def test_whatever_stands_there_is_judged_and_alone_as_among_others(
-    engine: CompactEngine, texts: list[str], language: str
+    engine: CompactEngine, texts: list[tuple[str, str]]
 ) -> None:
-    passages = [Passage(text.split(), language) for text in texts]
+    passages = [Passage(text.split(), language) for text, language in texts]
     judged = engine.judge(passages)
     assert judged == [engine.judge([passage])[0] for passage in passages]
     for one in judged:
         assert -1 <= one.score <= 1
         assert 0 <= one.confidence <= 1
+
+
+def test_tokens_looked_up_before_give_the_same(engine: CompactEngine) -> None:
+    long = "Il pacco è in ritardo. Ottimo il prezzo! " * 10
+    texts = [("servizio pessimo", "it"), ("great crew", "en"), (long, "it"), ("☹", "ar"), ("", "fr"), (long, "und")]
+    passages = [Passage(text.split(), language) for text, language in texts]
+    for some in range(len(texts) + 1):
+        numbered = engine.vocabulary.read([passage.tokens for passage in passages[:some]])
+        assert engine.judge(passages, numbered) == engine.judge(passages)
 
 
 def test_the_memo_starts_afresh_without_changing_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

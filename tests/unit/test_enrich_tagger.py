@@ -254,3 +254,16 @@ def test_any_json_has_an_answer(enricher: Enricher, value: object) -> None:
 def test_long_texts_take_linear_time_and_one_word_of_a_megabyte_is_no_trouble(enricher: Enricher) -> None:
     assert tag(enricher, text="Aurora " + "x" * 1_000_000).brand == ("aurora",)
     assert tag(enricher, text="Aurora è buona. " * 20_000).sentiment == "positive"
+
+
+def test_words_that_are_forgotten_change_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        f"Aurora parola{number} e United non arriva{number % 7}, @anna{number} che delusione" for number in range(60)
+    ]
+    records = [raw(text=text) for text in texts]
+    expected = Enricher(BRANDS, EnrichmentSettings()).tag(records)
+    forgetful = Enricher(BRANDS, EnrichmentSettings())
+    monkeypatch.setattr("enrichment.vocabulary._TOKENS", 20)
+    assert [forgetful.tag(records[start : start + 3]) for start in range(0, 60, 3)] == [
+        expected[start : start + 3] for start in range(0, 60, 3)
+    ]
