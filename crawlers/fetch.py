@@ -73,8 +73,9 @@ class Fetcher:
         for _ in range(HOPS + 1):
             try:
                 if urlsplit(url).scheme not in ("http", "https"):
-                    leads = "it is" if url == asked else f"it redirects to {url[:200]}, which is"
-                    return Fetched(url=asked, error=Forbidden(what=f"{leads} no web address", url=asked))
+                    there = f"it redirects to {url[:200]}, which is no web address"
+                    what = "it is no web address" if url == asked else there
+                    return Fetched(url=asked, error=Forbidden(what=what, url=asked))
                 async with self._answer(session, url, headers) as response:
                     target = response.headers.get("Location", "")
                     if response.status not in REDIRECTS or not target:

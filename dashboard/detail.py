@@ -22,6 +22,7 @@ from dashboard.words import (
     reason,
     sentiment_names,
     status_names,
+    told,
 )
 from index import BadQuery, Json, highlights, parse_query
 from stream import EDITABLE, SENTIMENTS, STATUSES, Edit, LogError, LogFull, utc_now
@@ -200,7 +201,7 @@ def _save(mention: Json, given: dict[str, Any], who: str) -> None:
         return
     except LogError as error:
         st.error(_("Not saved: Ronzio cannot be reached just now. Try again in a minute."), icon=":material/error:")
-        st.text(str(error))
+        st.text(told(str(error)))
         return
     applied = data.await_edit(mention["id"], changes)
     st.cache_data.clear()

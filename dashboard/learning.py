@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import context, parts
-from dashboard.words import _, moment, number
+from dashboard.words import _, moment, number, told
 from index import IndexFailure, Json
 from stream import slug, utc_now
 
@@ -55,8 +55,8 @@ def topic_from(found: Sequence[Json]) -> None:
         department = st.text_input(_("Who should know"), value=DEPARTMENT, key="teach-department")
         if st.button(_("Learn and measure"), type="primary", disabled=not title, key="teach"):
             st.session_state["learning"] = _teach(chosen, title, department)
-        if told := st.session_state.get("learning"):
-            _result(*told)
+        if answer := st.session_state.get("learning"):
+            _result(*answer)
 
 
 def _teach(mentions: Sequence[str], title: str, department: str) -> tuple[str, Quality | None, str, int]:
@@ -68,17 +68,17 @@ def _teach(mentions: Sequence[str], title: str, department: str) -> tuple[str, Q
         with st.spinner(_("Learning …")):
             topic = teach(context.index(), _enricher(), lesson, by=_who(), at=utc_now())
     except (CannotTeach, TooFewExamples) as error:
-        return str(error), None, "", 0
-    told = _("It would tag {count} of the latest {all} mentions.").format(
+        return told(str(error)), None, "", 0
+    text = _("It would tag {count} of the latest {all} mentions.").format(
         count=number(topic.would_tag), all=number(topic.looked_at)
     )
-    return told, topic.quality, topic.id, topic.version
+    return text, topic.quality, topic.id, topic.version
 
 
-def _result(told: str, quality: Quality | None, topic: str, version: int) -> None:
+def _result(text: str, quality: Quality | None, topic: str, version: int) -> None:
     if quality is None:
         st.error(_("This cannot be learnt."), icon=":material/error:")
-        st.text(told)
+        st.text(text)
         return
     parts.table(
         [
@@ -90,7 +90,7 @@ def _result(told: str, quality: Quality | None, topic: str, version: int) -> Non
             )
         ]
     )
-    st.caption(_("By cross-validation, with 95 % intervals.") + " " + told)
+    st.caption(_("By cross-validation, with 95 % intervals.") + " " + text)
     st.button(
         _("Switch on"), icon=":material/toggle_on:", key="teach-on",
         on_click=_switch, args=({f"topic/{topic}": version}, f"topic {topic}: version {version} on", False),
@@ -121,7 +121,7 @@ def corrections() -> None:
     if tagging is not None:
         st.caption(
             _("Last change: {what}, {when}, by {who}.").format(
-                what=tagging.what, when=moment(tagging.at), who=tagging.by
+                what=told(tagging.what), when=moment(tagging.at), who=tagging.by
             )
         )
         if tagging.models or tagging.before:
@@ -146,7 +146,7 @@ def _train() -> tuple[list[str], dict[str, int]]:
         else:
             lines.append(_("It does not gain both ways, and stays off."))
     except CannotTrain as error:
-        lines.append(_("Sentiment") + f": {error}")
+        lines.append(_("Sentiment") + f": {told(str(error))}")
     for one in train_topics(context.index(), enricher, by=_who(), at=utc_now()):
         before, after = one.before.quality.f1.value, one.topic.quality.f1.value
         lines.append(f"{one.topic.name}: F1 {number(before, 2)} → {number(after, 2)}")
@@ -165,6 +165,6 @@ def _undo() -> None:
 
     try:
         done = _models().undo(by=_who(), at=utc_now())
-        st.session_state["toast"] = done.what
+        st.session_state["toast"] = told(done.what)
     except NoSuchModel as error:
-        st.session_state["toast"] = str(error)
+        st.session_state["toast"] = told(str(error))

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from dashboard import context, data
-from dashboard.words import _, ago, inert, label, moment, ngettext, number, problem
+from dashboard.words import _, ago, inert, label, moment, ngettext, number, problem, told
 from index import BadQuery, IndexFailure, Json
 from stream import LogError, utc_now
 
@@ -38,13 +38,13 @@ def guarded() -> Iterator[None]:
             ),
             icon=":material/cloud_off:",
         )
-        st.text(str(error))
+        st.text(told(str(error)))
     except (IndexFailure, OSError) as error:
         logger.error("the store does not answer: %s", error, extra={"action": "page-store-failed"})
         st.error(
             _("The mentions cannot be read right now. This page tries again by itself."), icon=":material/cloud_off:"
         )
-        st.text(str(error))
+        st.text(told(str(error)))
 
 
 def bad_query(error: BadQuery) -> None:

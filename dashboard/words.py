@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import streamlit as st
 
 from dashboard import context
-from i18n import format_datetime, format_delta, format_number, format_percent, language_or_default, translator
+from i18n import format_datetime, format_delta, format_number, format_percent, language_or_default, reworded, translator
 from index import BadQuery
 from stream import expressions as ex
 
@@ -187,18 +187,25 @@ def reason(by: str) -> str:
         return by.replace("words:", _("words:"), 1).replace("(negated)", _("(negated)"))
     if by.startswith("model "):
         return _("model") + by.removeprefix("model")
-    if by.startswith("cannot say"):
-        return _("cannot say: no words of sentiment are known for this language")
+    unsure, then, what_there_is = by.partition("; ")
+    if by.startswith("cannot say") and then:
+        return f"{told(unsure)}; {reason(what_there_is)}"
     return {
         "words": _("words of the text"), "no word of sentiment": _("no word of sentiment"),
+        "no single word: all of it together": _("no single word: all of it together"),
         "only names it": _("only names it"), "compared with another brand": _("compared with another brand"),
-    }.get(by, by)  # fmt: skip
+    }.get(by) or told(by)  # fmt: skip
+
+
+def told(text: str) -> str:
+    """What a program said in English, of an error or of a state, in the visitor's language where there are words for it."""
+    return reworded(text, language())
 
 
 def problem(error: BadQuery | ex.ExpressionError) -> str:
     """What is wrong with a typed query, in the visitor's language where there are words for it."""
     if not error.template:
-        return str(error)
+        return told(str(error))
     return translator("expressions", language()).gettext(error.template).format(**error.values)
 
 

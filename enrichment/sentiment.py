@@ -135,7 +135,7 @@ class LexiconEngine:
         words = [word for word in self._italian_words(tokens) if word.value and not any(map(str.isalpha, word.key))]
         if not words:
             return Judgement(
-                "neutral", 0.0, _CANNOT_SAY, f'cannot say: no words of sentiment known for "{language}"', unsure=True
+                "neutral", 0.0, _CANNOT_SAY, by=f'cannot say: no words of sentiment known for "{language}"', unsure=True
             )
         value, _ = self._lexicon.score(words)
         found = [(word.key or "☺", word.value, False) for word in words]

@@ -1,8 +1,8 @@
 """The user's language: translated words, and numbers, times and shares as that language writes them.
 
 Texts stand in English in the code, inside `_()` or `ngettext()`; other languages come from
-`i18n/locale/<language>/LC_MESSAGES/<domain>.po`, one domain a folder ("alerts", "dashboard") and one
-for what is wrong with an expression ("expressions").
+`i18n/locale/<language>/LC_MESSAGES/<domain>.po`, one domain a folder ("alerts", "dashboard"), one for what
+is wrong with an expression ("expressions"), and one for what programs say in English until a page shows it ("programs").
 `python -m i18n` adds the texts found in the code to the catalogues.
 """
 
@@ -17,6 +17,7 @@ from i18n.formats import (
     format_percent,
     format_time,
 )
+from i18n.reworded import reworded
 
 __all__ = [
     "DEFAULT_LANGUAGE",
@@ -30,5 +31,6 @@ __all__ = [
     "format_percent",
     "format_time",
     "language_or_default",
+    "reworded",
     "translator",
 ]

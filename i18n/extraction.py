@@ -1,7 +1,8 @@
 """Which texts a folder shows: found in its Python files and Jinja templates, and brought into its catalogues.
 
 A text is the argument of `_()`, `gettext()`, `ngettext()` or `pgettext()`, stands in a template's `{% trans %}`, or is what an
-ExpressionError says. The catalogue of a folder has the folder's name; what is wrong with an expression has one of its own.
+ExpressionError says. The catalogue of a folder has the folder's name; what is wrong with an expression has one of its own, and so
+has what programs say in English until a page shows it (i18n/program_texts.py).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from i18n.catalogue import LANGUAGES, catalogue_file
+from i18n.program_texts import program_texts
+from i18n.reworded import DOMAIN
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {
@@ -20,7 +23,11 @@ FOLDERS = {
     "dashboard": ("dashboard",),
     "expressions": ("stream/expressions", "index", "enrichment/expressions"),
 }
-DOMAINS = tuple(FOLDERS)
+PROGRAMS = (
+    "crawlers", "enrichment", "index/elastic/client.py", "ronzio/commands/topic.py", "ronzio/commands/train.py",
+    "stream/kafka/clients.py", "stream/kafka/producing.py",
+)  # fmt: skip
+DOMAINS = (*FOLDERS, DOMAIN)
 
 _METHODS = [("**.py", "python"), ("**.html", "jinja2"), ("**.txt", "jinja2")]
 _KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
@@ -35,11 +42,21 @@ _KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
 def texts(domain: str) -> Catalog:
     """The texts in the code of `domain`, with nothing translated."""
     found = Catalog(domain=domain, project="ronzio", charset="utf-8", fuzzy=False)
+    if domain == DOMAIN:
+        for path in _program_files():
+            for text in program_texts(path):
+                found.add(text, None, [(path.relative_to(ROOT).as_posix(), 0)])
+        return found
     for folder in FOLDERS[domain]:
         rows = extract_from_dir(ROOT / folder, method_map=_METHODS, keywords=_KEYWORDS, comment_tags=("L10N:",))
         for file, _line, message, comments, context in rows:
             found.add(message, None, [(f"{folder}/{file}", 0)], auto_comments=comments, context=context)
     return found
+
+
+def _program_files() -> list[Path]:
+    places = [ROOT / name for name in PROGRAMS]
+    return [file for place in places for file in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
 
 
 def update(domain: str, language: str) -> tuple[int, int]:

@@ -142,7 +142,8 @@ def _hash(body: bytes) -> str:
 def _broken(parsed: Parsed, truncated: bool) -> str:
     """One line on what is wrong with a body that could be read."""
     count = len(parsed.errors)
-    some = f"{parsed.errors[0].what}{f' (and {count - 1} more)' if count > 1 else ''}" if count else ""
+    more = f"and {count - 1} more" if count > 1 else ""
+    some = parsed.errors[0].what + (f" ({more})" if more else "") if count else ""
     cut = "the feed is cut off; its last entry was left out" if truncated else ""
     return "; ".join(filter(None, (some, cut)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import checks, context, data, learning, parts
-from dashboard.words import _, ago, channel_names, health_advice, health_names, inert, ngettext, number, until
+from dashboard.words import _, ago, channel_names, health_advice, health_names, inert, ngettext, number, told, until
 from stream import SourceStatus, utc_now
 
 _COLOURS = {"ok": "green", "waiting": "gray", "failing": "red", "silent": "orange", "gone": "red", "forbidden": "red"}
@@ -52,19 +52,19 @@ def _one(one: SourceStatus) -> None:
     with st.container(border=True, gap="xxsmall"):
         st.markdown(f":{_COLOURS.get(one.health, 'gray')}-badge[{health_names()[one.health]}] **{inert(one.name)}**")
         st.markdown(health_advice().get(one.health, ""))
-        st.text(one.error or one.coverage_note)
+        st.text(told(one.error or one.coverage_note))
         st.caption(_times(one))
 
 
 def _times(one: SourceStatus) -> str:
     now = utc_now()
-    told = [
+    times = [
         _("last answer {when}").format(when=ago(one.last_ok_at, now)) if one.last_ok_at else _("never answered"),
         _("last news {when}").format(when=ago(one.last_new_at, now)) if one.last_new_at else _("no news yet"),
     ]
     if one.due_at:
-        told.append(_("next visit {when}").format(when=until(one.due_at, now)))
-    return " · ".join(told)
+        times.append(_("next visit {when}").format(when=until(one.due_at, now)))
+    return " · ".join(times)
 
 
 def _table(found: list[SourceStatus]) -> None:
@@ -78,7 +78,7 @@ def _table(found: list[SourceStatus]) -> None:
                 _("Last answer"): ago(one.last_ok_at, now) if one.last_ok_at else "–",
                 _("Last news"): ago(one.last_new_at, now) if one.last_new_at else "–",
                 _("Next visit"): until(one.due_at, now) if one.due_at else "–",
-                _("Note"): one.coverage_note,
+                _("Note"): told(one.coverage_note),
                 _("Address"): one.url,
             }
             for one in found
@@ -142,7 +142,7 @@ def _dead() -> None:
         )
         parts.table(
             [
-                {_("When"): one["at"], _("Source"): one["source"], _("Why"): one["reason"], _("Beginning"): one["value"]}
+                {_("When"): one["at"], _("Source"): one["source"], _("Why"): told(one["reason"]), _("Beginning"): one["value"]}
                 for one in letters
             ]
         )  # fmt: skip

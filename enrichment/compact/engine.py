@@ -171,14 +171,14 @@ def _mean(parts: Sequence[_Judged], texts: Sequence[Sequence[str]]) -> _Judged:
 def _judgement(one: _Judged) -> Judgement:
     negative, neutral, positive, words = one
     if one is _SILENT:
-        return Judgement("neutral", 0.0, 0.0, "cannot say: neither words nor emoji", unsure=True)
+        return Judgement("neutral", 0.0, 0.0, by="cannot say: neither words nor emoji", unsure=True)
     best = max(negative, neutral, positive)
     label: Sentiment = "neutral" if neutral == best else "positive" if positive == best else "negative"
     score = round(positive - negative, 4)
     if best >= UNSURE_BELOW:
         return Judgement(label, score, round(best, 3), _told(words, label))
-    shares = f"negative {negative:.0%}, neutral {neutral:.0%}, positive {positive:.0%}"
-    return Judgement("neutral", score, round(best, 3), f"cannot say: {shares}; {_told(words, 'neutral')}", unsure=True)
+    by = f"cannot say: negative {negative:.0%}, neutral {neutral:.0%}, positive {positive:.0%}"
+    return Judgement("neutral", score, round(best, 3), f"{by}; {_told(words, 'neutral')}", unsure=True)
 
 
 def _told(words: list[_Word], label: str) -> str:

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
+from hypothesis import given
+from hypothesis import strategies as st
 
 import i18n
 from i18n.catalogue import catalogue_file
 from i18n.extraction import DOMAINS, texts, translated
+from i18n.program_texts import program_texts
 
 MOMENT = datetime(2026, 1, 15, 23, 5, 59, tzinfo=UTC)
 
@@ -129,3 +132,50 @@ def test_no_text_to_translate_stands_inside_an_f_string() -> None:
                     if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("_", "ngettext")
                 ]
     assert not hidden
+
+
+@pytest.mark.parametrize(
+    ("said", "italian"),
+    [
+        ("no answer in time", "nessuna risposta in tempo"),
+        ("the server answers with status 503", "il server risponde con lo stato 503"),
+        (
+            "entry 3 has neither title nor text (and 2 more); it has moved to https://x.example/feed",
+            "alla voce 3 mancano titolo e testo (e altri 2); si è spostata a https://x.example/feed",
+        ),
+        (
+            "robots.txt cannot be read, so that nothing may be visited: the server refuses us (403)",
+            "robots.txt non si può leggere, quindi non si può visitare nulla: il server ci rifiuta (403)",
+        ),
+        (
+            "3 of 10 pages could not be read: the page has no main text (https://x.example/a)",
+            "3 pagine su 10 non si sono potute leggere: la pagina non ha un testo principale (https://x.example/a)",
+        ),
+        (
+            "4 different examples; at least 5 are needed, 10 to 20 are good",
+            "4 esempi diversi; ne servono almeno 5, da 10 a 20 vanno bene",
+        ),
+        ("undone: topic bags: version 2 on", "annullato: argomento bags: versione 2 attivata"),
+        ("SSL: CERTIFICATE_VERIFY_FAILED {0}", "SSL: CERTIFICATE_VERIFY_FAILED {0}"),
+        ("", ""),
+    ],
+)
+def test_what_a_program_said_is_put_into_the_reader_s_language(said: str, italian: str) -> None:
+    assert i18n.reworded(said, "it") == italian
+    assert i18n.reworded(said, "en") == said
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_put(said: str) -> None:
+    assert i18n.reworded(said, "en") == said
+    assert isinstance(i18n.reworded(said, "it"), str)
+
+
+def test_texts_of_programs_are_found_in_their_code(tmp_path: Path) -> None:
+    file = tmp_path / "code.py"
+    file.write_text(
+        "what = f\"page {number} of {url[:200]} is {'gone'}\"[:300]\n"
+        'raise Unreachable(what="no answer" if late else f"it is {{odd}} {here}", url="https://x.example/")\n'
+        'logger.info("not for readers", extra={"action": "no-text"})\n'
+    )
+    assert sorted(program_texts(file)) == ["it is {{odd}} {0}", "no answer", "page {0} of {1} is {2}"]
