@@ -36,6 +36,12 @@ PERIODS = {
 }
 
 
+def phrase(field: str, value: str) -> str:
+    """A typed query for a field's exact value."""
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{field}:"{quoted}"'
+
+
 def span(period: Period, now: datetime) -> tuple[datetime, datetime]:
     """[start, end): whole steps, the running one included."""
     end = (int(now.timestamp()) // period.step + 1) * period.step

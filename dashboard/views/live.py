@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import bodies, context, data, look, parts, state
 from dashboard.words import _, by_field, inert, label, moment, ngettext, number, percent, period_name, sentiment_names
-from index import IndexFailure, Json
+from index import IndexFailure, Json, Rising
 from stream import Incident, utc_now
 
 ENOUGH = 30  # mentions in the period before, for shares and percentages to be compared
@@ -77,7 +77,7 @@ def _live(brand: str, period: bodies.Period) -> None:
         with right, st.container(border=True, height="stretch"):
             _topics(here, start, end)
         with st.container(border=True):
-            _rising(here, period, start, end)
+            _rising(here, brand, period, start, end)
         left, right = st.columns(2)
         with left, st.container(border=True, height="stretch"):
             _stories(here, start, end)
@@ -179,7 +179,7 @@ def _topics(here: list[Json], start: Any, end: Any) -> None:
     look.show(look.stacked_chart(named, sentiment_names()), "topics")
 
 
-def _rising(here: list[Json], period: bodies.Period, start: Any, end: Any) -> None:
+def _rising(here: list[Json], brand: str, period: bodies.Period, start: Any, end: Any) -> None:
     """Terms that are new or more frequent than before, with how often and an example."""
     st.subheader(_("Rising this week") if period.key == "7d" else _("Rising in this period"))
     risen = data.risen(here, start, end)
@@ -189,19 +189,26 @@ def _rising(here: list[Json], period: bodies.Period, start: Any, end: Any) -> No
             else _("There are too few mentions before this period to compare with.")
         )  # fmt: skip
         return
-    rows = [
-        {
-            _("Term"): one.term, _("Now"): one.now, _("Before"): one.before,
-            _("Change"): _("new") if one.times is None else f"× {number(one.times, 1)}",
-            _("For example"): parts.headline(one.example),
-        }
-        for one in risen.terms
-    ]  # fmt: skip
-    parts.table(rows)
+    for one in risen.terms:
+        _risen(one, brand, period)
     words = _(
         "Words and phrases in more of this period's {now} mentions than in the {before} of the four periods before."
     )
     st.caption(words.format(now=number(risen.now), before=number(risen.before)))
+
+
+def _risen(one: Rising, brand: str, period: bodies.Period) -> None:
+    """A term as the way to its mentions, with how often it comes up and an example."""
+    with st.container(gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link(
+                "views/mentions.py", label=inert(one.term), icon=":material/trending_up:", width="content",
+                query_params={"brand": brand, "period": period.key, "q": bodies.phrase("terms", one.term)},
+            )  # fmt: skip
+            change = _("new") if one.times is None else f"× {number(one.times, 1)}"
+            counts = _("{now} now, {before} before").format(now=number(one.now), before=number(one.before))
+            st.caption(f"{counts} · {change}")
+        st.caption(inert(parts.headline(one.example)))
 
 
 def _stories(here: list[Json], start: Any, end: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,6 +18,7 @@ from pages_harness import BRANDS, fill, mention
 from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, context
+from dashboard.words import inert
 from enrichment import Models
 from index import BadQuery, Index, IndexFailure, open_index, open_upkeep
 from infra.testbed.waiting import PATIENCE
@@ -163,12 +165,14 @@ def events(tmp_path: Path) -> Iterator[list[Mention]]:
         yield made
 
 
-def test_live_tells_what_rises_with_an_example(events: list[Mention]) -> None:
+def test_live_tells_what_rises_with_an_example_and_the_way_to_all_of_them(events: list[Mention]) -> None:
     page = opened("live", brand="aurora", period="1h")
     assert "In crescita in questo periodo" in words(page)
-    [table] = [one.value for one in page.dataframe if "Termine" in one.value.columns]
-    assert table[["Termine", "Ora", "Prima", "Variazione"]].values.tolist() == [["scossa elettrica", 10, 0, "nuovo"]]
-    assert table["Per esempio"][0] == events[0].text
+    assert "10 ora, 0 prima · nuovo" in captions(page) and inert(events[0].text) in captions(page)
+    [link] = [one.proto for one in page.get("page_link") if one.proto.icon == ":material/trending_up:"]
+    asked = dict(parse_qsl(link.query_string))
+    assert (link.label, asked["period"]) == ("scossa elettrica", "1h")
+    assert "**10** menzioni" in words(opened("mentions", **asked))
     assert "troppo poche menzioni" in words(opened("live", brand="aurora", period="7d"))
 
 
@@ -312,8 +316,8 @@ def test_a_topic_is_taught_from_the_mentions_of_a_page_and_switched_on() -> None
     page.button(key="teach-on").click().run()
     assert [one.id for one in Models(context.index().records).switched_on()] == ["prova-d-esame"]
     page = opened("sources")
-    assert "topic prova-d-esame: version 1 on" in captions(page)
+    assert "argomento prova-d-esame: versione 1 attivata" in captions(page)
     page.button(key="train").click().run(timeout=PATIENCE)
-    assert any("at least 50" in one.value for one in page.text)
+    assert any("ne servono almeno 50" in one.value for one in page.text)
     page.button(key="train-undo").click().run()
     assert Models(context.index().records).switched_on() == []

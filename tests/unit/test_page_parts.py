@@ -16,7 +16,7 @@ from dashboard.exports import address
 from dashboard.marked import Span, pieces
 from dashboard.parts import shortened, web_url
 from dashboard.words import inert
-from index import BadQuery
+from index import BadQuery, parse_query
 from stream import Incident
 
 NOW = datetime(2026, 11, 24, 14, 37, 12, tzinfo=UTC)
@@ -126,3 +126,8 @@ def test_the_chart_of_an_incident_shows_what_was_before_it(hours: float) -> None
     assert end > NOW
     assert (end - start).total_seconds() / step <= 122
     assert step % one.bucket_seconds == 0
+
+
+@given(st.text("abz0 \"\\:()*?~^[]{}/+-!&|'.#@", min_size=1, max_size=40).filter(lambda text: text.strip()))
+def test_a_phrase_finds_the_value_and_nothing_else(value: str) -> None:
+    assert parse_query(bodies.phrase("terms", value)) == {"term": {"terms": value}}
