@@ -32,7 +32,7 @@ from crawlers.feeds.feed import MOVES_OVER, UNCONDITIONAL_EVERY, FeedSource, Fee
 from crawlers.source import Budget
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-SETTINGS = CrawlerSettings(max_bytes=200_000, fetch_seconds=5, read_seconds=5, parsers=1)
+SETTINGS = CrawlerSettings(max_bytes=200_000, fetch_seconds=60, read_seconds=60, parsers=1)
 HURRIED = SETTINGS.model_copy(update={"fetch_seconds": 0.4})
 
 
