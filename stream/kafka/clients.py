@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -30,6 +30,23 @@ BACKOFF_MS: Final = 5  # between two tries of a request; with the library's 100 
 PAUSE: Final = 0.2  # seconds between two tries of a call
 
 T = TypeVar("T")
+
+
+class Holding(CooperativeStickyAssignor):  # type: ignore[misc]
+    """Tells the group what its member holds when it joins.
+
+    The library's own tells what it was last given, also after it was taken for dead and has given that up. The others
+    then wait for it to give it up, which it does not do twice: those partitions are nobody's until somebody else joins or
+    leaves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: Callable[[], Collection[TopicPartition]] = tuple
+
+    def metadata(self, topics: Collection[str]) -> Any:
+        self.member_assignment = list(self.held())
+        return super().metadata(topics)
+
 
 REFUSED: Final = (
     errors.SaslAuthenticationFailedError,
@@ -74,19 +91,21 @@ class Clients:
 
     def member(self, group: str) -> KafkaConsumer:
         """A consumer that is to join `group` (with the prefix)."""
-        session = int(self.settings.session_s * 1000)
+        session, sharing = int(self.settings.session_s * 1000), Holding()
         with self.errors():
-            return _made(
+            made = _made(
                 KafkaConsumer,
                 **self._common(),
                 **self._reading(),
                 group_id=group,
                 enable_auto_commit=False,
-                partition_assignment_strategy=(CooperativeStickyAssignor(),),
+                partition_assignment_strategy=(sharing,),
                 session_timeout_ms=session,
                 heartbeat_interval_ms=min(500, session // 4),  # how soon it hears that others join or leave
                 max_poll_interval_ms=int(self.settings.poll_s * 1000),
             )
+        sharing.held = made._subscription.assigned_partitions
+        return made
 
     def plain_producer(self) -> KafkaProducer:
         """A writer of lone records: idempotent, acknowledged by every copy in sync."""
