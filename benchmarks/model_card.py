@@ -65,7 +65,7 @@ Cross-validation in five folds on UMSAB (the same topics on both sides, macro-F1
 
 - Irony is mostly missed, and thanks for a service are taken for praise of it.
 - Reports of bad news about a third party ("the earthquake") count as negative, whoever is named.
-- English has learnt much from airlines: neutral talk of flights leans to negative.
+- A fifth of the English texts are at airlines: their labels count in the shares of all others, so that flights are no complaint.
 - Spanish, French, German and Portuguese have learnt from 2,150 tweets each.
 - Whether a text was among those learnt from can be guessed hardly better than by chance from which features are known (AUC 0.56
   in Italian, 0.67 if features of two texts were kept); its words cannot be read from the weights.

@@ -23,7 +23,7 @@ from sklearn.model_selection import StratifiedKFold
 from enrichment.compact.model import Model, Weights
 from enrichment.compact.store import NAME, dumps
 from enrichment.compact.wordlist import LANGUAGES
-from enrichment.training.fit import batch_of, fit, labels_of, reader_of
+from enrichment.training.fit import batch_of, evened, fit, labels_of, reader_of
 from enrichment.training.pools import pool, splits
 from enrichment.training.sets import Labelled, distinct, umsab
 
@@ -36,7 +36,7 @@ FOLDS = 5
 
 def trained(texts: Sequence[Labelled], language: str) -> Weights:
     batch = batch_of(reader_of(language), [one.text for one in texts])
-    weights = fit(batch, labels_of(texts), STRENGTH)
+    weights = fit(batch, labels_of(texts), STRENGTH, evened(texts))
     return replace(weights, temperature=TEMPERATURE.get(language, OTHER_TEMPERATURE))
 
 

@@ -12,11 +12,12 @@ from sklearn.linear_model import LogisticRegression
 from enrichment.compact.features import GROUPS, SIZE, Batch, Reader
 from enrichment.compact.model import NUMBERS_SHARE, SHARES, Weights
 from enrichment.compact.wordlist import WordList
-from enrichment.training.sets import Labelled
+from enrichment.training.sets import LABELS, Labelled
 
 MIN_TEXTS = (
     4  # a feature of fewer texts is not known: nothing is kept of single texts, and 2 and 3 gain nothing across topics
 )
+ONE_SIDED = "airline"  # the set whose labels are evened
 
 
 def batch_of(reader: Reader, texts: Sequence[str]) -> Batch:
@@ -90,6 +91,19 @@ def packed(found: NDArray[np.float64], bias: NDArray[np.float64], importance: ND
         numbers=(found[SIZE:] * NUMBERS_SHARE).astype(np.float32),
         bias=bias.astype(np.float32),
     )
+
+
+def evened(texts: Sequence[Labelled]) -> NDArray[np.float64]:
+    """(texts) what each counts for: tweets at airlines are mostly complaints, so their labels are weighed to have the shares that
+    they have in all other texts. Else whatever such tweets talk of would speak for negative, and its lack against it."""
+    labels = labels_of(texts)
+    one_sided = np.array([one.set == ONE_SIDED for one in texts])
+    result = np.ones(len(texts))
+    if one_sided.any() and not one_sided.all():
+        here, elsewhere = (np.bincount(labels[rows], minlength=len(LABELS)) for rows in (one_sided, ~one_sided))
+        factor = elsewhere / elsewhere.sum() * here.sum() / np.maximum(here, 1)
+        result[one_sided] = factor[labels[one_sided]]
+    return result
 
 
 def labels_of(texts: Sequence[Labelled]) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ POLITICS: Final = re.compile(
     r"|crisi|tecnic|casaleggio|vot[aio]|scuola|riform",
     re.IGNORECASE,
 )
+NEWEST: Final = "twitter-2016test-A"
 
 
 @dataclass(frozen=True)
@@ -52,5 +53,11 @@ def splits(data: Path) -> Iterator[Split]:
     airlines = distinct(airline(data))
     late = [one for one in tweets if "2016" in one.part]
     early = [one for one in tweets if "2016" not in one.part]
+    newest = [one for one in tweets if one.part == NEWEST]
+    before = [one for one in tweets if one.part != NEWEST]
+    yield Split(
+        "en-all", "English: SemEval before and airlines -> 2016's test", "en", [*before, *airlines],
+        distinct(newest, [*before, *airlines]), "macro recall",
+    )  # fmt: skip
     yield Split("en-early", "English: SemEval 2013-2015 -> 2016", "en", early, distinct(late, early), "macro recall")
     yield Split("en-tweets", "English: SemEval -> airlines", "en", tweets, distinct(airlines, tweets), "macro-F1")
