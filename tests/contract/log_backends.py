@@ -11,13 +11,15 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import pytest
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from infra.testbed.waiting import until
 from stream import RAW, Consumer, Fenced, KafkaSettings, Log, Record
 from stream.embedded import EmbeddedLog
 from stream.embedded_consumer import EmbeddedConsumer
@@ -78,6 +80,24 @@ def quiet(consumer: Consumer) -> float:
 def at_most(log: Log, records: int, appends: int) -> range:
     """How many offsets so many records take: on Kafka each append leaves a mark in each partition at most."""
     return range(records, records + 1 + (0 if isinstance(log, EmbeddedLog) else appends * PARTITIONS))
+
+
+def at_rest(name: str, partitions: int) -> bool:
+    """No transaction is open in a topic of Kafka's: what can be read is all there is."""
+    places = [TopicPartition(name, partition) for partition in range(partitions)]
+    ends = []
+    for isolation in ("read_committed", "read_uncommitted"):
+        with closing(KafkaConsumer(bootstrap_servers=KAFKA.split(","), isolation_level=isolation)) as consumer:
+            ends.append(consumer.end_offsets(places))
+    return bool(ends[0] == ends[1])
+
+
+def readable(log: Log, topic: str = RAW) -> Log:
+    """Waits until what was appended can be read: Kafka ends a transaction in each partition a little after saying yes."""
+    if isinstance(log, KafkaLog):
+        name, partitions = log._clients.name(topic), len(log.ends(topic))
+        until(lambda: at_rest(name, partitions), f"all of {name} to be readable")
+    return log
 
 
 class Child:

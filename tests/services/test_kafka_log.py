@@ -12,9 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from log_backends import KAFKA, PARTITIONS, SESSION, LogFactory, kafka_settings, opened, records
+from log_backends import KAFKA, PARTITIONS, SESSION, LogFactory, at_rest, kafka_settings, opened, records
 
 from infra.testbed.waiting import PATIENCE, until
 from stream import RAW, Batch, Consumer, Fenced, KafkaSettings, Log, LogUnavailable, Record, TooLarge, utc_now
@@ -44,16 +43,6 @@ def values(log: Log) -> list[bytes]:
     return sorted(
         record.value for p, (first, _) in log.ends(RAW).items() for record in log.read(RAW, p, first, 1_000_000)
     )
-
-
-def settled(name: str) -> bool:
-    """No transaction is open: what can be read is all there is."""
-    places = [TopicPartition(name, partition) for partition in range(PARTITIONS)]
-    ends = []
-    for isolation in ("read_committed", "read_uncommitted"):
-        with closing(KafkaConsumer(bootstrap_servers=SERVERS, isolation_level=isolation)) as consumer:
-            ends.append(consumer.end_offsets(places))
-    return ends[0] == ends[1]
 
 
 def polled(consumer: Consumer, count: int) -> list[Batch]:
@@ -126,7 +115,7 @@ def test_of_an_append_that_was_killed_readers_see_all_or_none(log_factory: LogFa
     for child in children:
         time.sleep(chance.uniform(0, 0.3))
         child.kill()
-    until(lambda: settled(log_factory.where + RAW))
+    until(lambda: at_rest(log_factory.where + RAW, PARTITIONS))
     found = Counter((value.split(b"-")[0], int(value.split(b"-")[1]) // size) for value in values(log))
     assert set(found.values()) <= {size}
     by_child = Counter(prefix.decode() for prefix, _ in found.elements())
@@ -175,13 +164,13 @@ def test_a_member_slower_than_the_interval_of_polls_is_replaced_and_loses_nothin
     with closing(KafkaLog(impatient)) as slow, slow.consumer("g", [RAW]) as late:
         batches = polled(late, 200)
         with log.consumer("g", [RAW]) as quick:
-            for batch in polled(quick, 200, seconds=60):
+            for batch in polled(quick, 200):
                 quick.commit(batch)
             for batch in batches:
                 with pytest.raises(Fenced):
                     late.commit(batch)
         log.append(RAW, records(100, "more", keys=100))
-        more = {record.value for batch in polled(late, 100, seconds=60) for record in batch.records}
+        more = {record.value for batch in polled(late, 100) for record in batch.records}
     assert more == {record.value for record in records(100, "more", keys=100)}
 
 
