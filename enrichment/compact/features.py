@@ -206,13 +206,14 @@ class _Words:
         _, form, key, capitals, drawn_out, lower, _ = piece
         stem = self._words.stem(key)
         value, classed = self._words.worth(key, stem)
-        written, stemmed = form.encode("utf-8", "replace"), stem.encode("utf-8", "replace")
-        named = len(key) > 3 and classed not in _GRAMMAR
+        written = form.encode("utf-8", "replace")
+        known = written if key == form else key.encode("utf-8", "replace")
+        stemmed = known if stem == key else stem.encode("utf-8", "replace")
         return (
             _pack(
-                crc32(written), crc32(key.encode("utf-8", "replace"), _KEY), crc32(written, _WORD) & _IN_SIZE,
-                crc32(stemmed, _STEM) & _IN_SIZE, crc32(stemmed, _NEGATED) & _IN_SIZE, value * (1.3 if capitals else 1.0),
-                classed, WORD, False, lower, True, named,
+                crc32(written), crc32(known, _KEY), crc32(written, _WORD) & _IN_SIZE, crc32(stemmed, _STEM) & _IN_SIZE,
+                crc32(stemmed, _NEGATED) & _IN_SIZE, value * 1.3 if capitals else value, classed, WORD, False, lower, True,
+                len(key) > 3 and classed not in _GRAMMAR,
             )
             + _MARKS_OF_WORD[capitals, drawn_out]
         )  # fmt: skip
