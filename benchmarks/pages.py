@@ -40,17 +40,19 @@ def live(period: str) -> Callable[[], None]:
         here: list[Json] = [{"term": {"brand": "brand3"}}]
         start, end = bodies.span(bodies.PERIODS[period], utc_now())
         inside = bodies.within(start, end)
+        brands = [one.id for one in BRANDS]
         data.count([*here, inside])
-        data.totals(here, start, end)
-        data.totals(here, start - (end - start), start)
-        data.incidents()
-        data.buzz(here, start, end, bodies.PERIODS[period].step)
-        data.grouped([inside, {"terms": {"brand": [one.id for one in BRANDS]}}], "brand", 50)
-        data.older([*here, inside])
-        data.grouped([*here, inside], "topic", 7)
-        data.risen(here, start, end)
-        data.stories([*here, inside])
-        data.newest([*here, inside], 6)
+        with data.ahead(data.of_live(here, start, end, bodies.PERIODS[period].step, brands)):
+            data.totals(here, start, end)
+            data.totals(here, start - (end - start), start)
+            data.incidents()
+            data.buzz(here, start, end, bodies.PERIODS[period].step)
+            data.grouped([inside, bodies.one_of("brand", brands)], "brand", data.VOICES)
+            data.older([*here, inside])
+            data.grouped([*here, inside], "topic", data.TOPICS_SHOWN)
+            data.risen(here, start, end)
+            data.stories([*here, inside])
+            data.newest([*here, inside], data.NEWEST)
 
     return ask
 

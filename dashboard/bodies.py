@@ -70,6 +70,10 @@ def within(start: datetime, end: datetime) -> Json:
     return {"range": {"published_at": {"gte": start.isoformat(), "lt": end.isoformat()}}}
 
 
+def one_of(field: str, values: Sequence[str]) -> Json:
+    return {"terms": {field: list(values)}}
+
+
 def chosen(filters: Mapping[str, Sequence[str]], text: str = "") -> list[Json]:
     """The query parts of a page's filters and typed text. Raises index.BadQuery for the text."""
     parts: list[Json] = [{"terms": {field: list(values)}} for field, values in filters.items() if values]

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 
 BEFORE = 4  # periods before a period, against which terms rise
 JUDGED: Final = ("sentiment", "brand", "topic", "department", "language")
+VOICES: Final = 50  # brands in a share of voice
+TOPICS_SHOWN: Final = 7
+NEWEST: Final = 6  # mentions on the live page
+_asked_ahead: ContextVar[Mapping[str, Json]] = ContextVar("asked ahead", default=MappingProxyType({}))
 _keep = st.cache_data(ttl=2, max_entries=500, show_spinner=False)
 
 
@@ -34,9 +41,43 @@ def _ask(body: str) -> Json:
     return context.index().search(json.loads(body))
 
 
+@_keep
+def _ask_many(bodies: tuple[str, ...]) -> dict[str, Json]:
+    return dict(zip(bodies, context.index().search_many(list(map(json.loads, bodies))), strict=True))
+
+
 def ask(body: Json) -> Json:
     """The store's answer. Raises index.BadQuery."""
-    return _ask(json.dumps(body, sort_keys=True))
+    key = json.dumps(body, sort_keys=True)
+    answer = _asked_ahead.get().get(key)
+    return _ask(key) if answer is None else answer
+
+
+@contextmanager
+def ahead(bodies: Sequence[Json]) -> Iterator[None]:
+    """Asks all of them at once; `ask` has their answers while the block runs. For a page that will ask them one by one: each
+    costs a round to the store. Raises index.BadQuery."""
+    keys = tuple(dict.fromkeys(json.dumps(body, sort_keys=True) for body in bodies))
+    before = _asked_ahead.set(_ask_many(keys))
+    try:
+        yield
+    finally:
+        _asked_ahead.reset(before)
+
+
+def of_live(here: Sequence[Json], start: datetime, end: datetime, step: int, brands: Sequence[str]) -> list[Json]:
+    """What the live page asks of mentions `here` within a period, and of `brands` for the share of voice."""
+    inside = [*here, bodies.within(start, end)]
+    return [
+        bodies.totals(here, start, end),
+        bodies.totals(here, start - (end - start), start),
+        bodies.buzz(here, start, end, step),
+        bodies.grouped([bodies.within(start, end), bodies.one_of("brand", brands)], "brand", VOICES),
+        *_of_older(inside),
+        bodies.grouped(inside, "topic", TOPICS_SHOWN),
+        bodies.stories(inside),
+        bodies.newest(inside, NEWEST),
+    ]
 
 
 def buzz(parts: Sequence[Json], start: datetime, end: datetime, step: int) -> pd.DataFrame:
@@ -143,13 +184,20 @@ def count(parts: Sequence[Json]) -> int:
 
 def older(parts: Sequence[Json]) -> int:
     """How many of these were tagged by another version than the one that workers tag with now."""
-    stored = context.index().records.get(TaggingEngine.KIND, TaggingEngine.ID)
-    if stored is None:
-        return 0
-    now = msgspec.json.decode(stored.body, type=TaggingEngine).engine
+    return sum(ask(body)["hits"]["total"]["value"] for body in _of_older(parts))
+
+
+def _of_older(parts: Sequence[Json]) -> list[Json]:
+    """The question, or none where no worker has said yet what it tags with."""
+    now = _engine()
     query = {"bool": {"filter": list(parts), "must_not": [{"term": {"engine": now}}]}}
-    found: int = ask({"query": query, "size": 0, "track_total_hits": True})["hits"]["total"]["value"]
-    return found
+    return [{"query": query, "size": 0, "track_total_hits": True}] if now else []
+
+
+@_keep
+def _engine() -> str:
+    stored = context.index().records.get(TaggingEngine.KIND, TaggingEngine.ID)
+    return msgspec.json.decode(stored.body, type=TaggingEngine).engine if stored else ""
 
 
 class Verdicts(NamedTuple):

@@ -79,6 +79,9 @@ class EmbeddedIndex:
     def search(self, body: Json) -> Json:
         return Search(self._searcher(), self.documents, self._now()).answer(body)
 
+    def search_many(self, bodies: Sequence[Json]) -> list[Json]:
+        return list(map(self.search, bodies))
+
     def count(self, query: Json) -> int:
         return Search(self._searcher(), self.documents, self._now()).count(query)
 

@@ -166,6 +166,10 @@ class Index(Protocol):
 
     # -- reading ------------------------------------------------------------------------------------------------
     def search(self, body: Json) -> Json: ...
+    def search_many(self, bodies: Sequence[Json]) -> list[Json]:
+        """The answers of `search`, in order, in one round to the store where it is elsewhere. Raises BadQuery if one is bad."""
+        ...
+
     def count(self, query: Json) -> int: ...
     def get(self, ids: Sequence[str]) -> list[Json]:
         """Mentions by id, human edits applied, straight from the documents (no delay). Missing ones are left out."""

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import bodies, context, data, look, parts, state
 from dashboard.words import _, by_field, inert, label, moment, ngettext, number, percent, period_name, sentiment_names
 from index import IndexFailure, Json, Rising
-from stream import Incident, utc_now
+from stream import Brand, Incident, utc_now
 
 ENOUGH = 30  # mentions in the period before, for shares and percentages to be compared
 
@@ -50,9 +50,9 @@ def _telling_period(brand: str | None) -> str:
 
 
 def _live(brand: str, period: bodies.Period) -> None:
-    with parts.guarded():
-        here: list[Json] = [{"term": {"brand": brand}}]
-        start, end = bodies.span(period, utc_now())
+    here: list[Json] = [{"term": {"brand": brand}}]
+    start, end = bodies.span(period, utc_now())
+    with parts.guarded(), data.ahead(data.of_live(here, start, end, period.step, [one.id for one in _voices(brand)])):
         now = data.totals(here, start, end)
         before = data.totals(here, start - period.length, start)
         if not now["mentions"] and not before["mentions"] and not data.newest([], 1)[1]:
@@ -83,7 +83,7 @@ def _live(brand: str, period: bodies.Period) -> None:
             _stories(here, start, end)
         with right, st.container(border=True, height="stretch"):
             st.subheader(_("Newest mentions"))
-            found, _total = data.newest([*here, bodies.within(start, end)], 6)
+            found, _total = data.newest([*here, bodies.within(start, end)], data.NEWEST)
             for mention in found:
                 parts.card(mention)
             if not found:
@@ -142,12 +142,18 @@ def _band(one: Incident, first: float, last: float) -> dict[str, Any]:
     return {"start": max(first, one.started_at.timestamp() * 1000), "end": min(last, ended), "name": name}
 
 
+def _voices(brand: str) -> list[Brand]:
+    """The brand and its competitors."""
+    known = {one.id: one for one in context.current().brands}
+    rivals = {name.casefold() for name in known[brand].competitors}
+    return [one for one in known.values() if one.id == brand or one.id in rivals or one.name.casefold() in rivals]
+
+
 def _voice(brand: str, start: Any, end: Any) -> None:
     st.subheader(_("Share of voice"))
-    chosen = {one.id: one for one in context.current().brands}
-    rivals = {name.casefold() for name in chosen[brand].competitors}
-    shown = [one for one in chosen.values() if one.id == brand or one.id in rivals or one.name.casefold() in rivals]
-    rows = data.grouped([bodies.within(start, end), {"terms": {"brand": [one.id for one in shown]}}], "brand", 50)
+    shown = _voices(brand)
+    among = bodies.one_of("brand", [one.id for one in shown])
+    rows = data.grouped([bodies.within(start, end), among], "brand", data.VOICES)
     counts = {row["key"]: row["mentions"] for row in rows}
     total = sum(counts.get(one.id, 0) for one in shown)
     if not total:
@@ -171,7 +177,7 @@ def _voice(brand: str, start: Any, end: Any) -> None:
 
 def _topics(here: list[Json], start: Any, end: Any) -> None:
     st.subheader(_("What it is about"))
-    rows = data.grouped([*here, bodies.within(start, end)], "topic", 7)
+    rows = data.grouped([*here, bodies.within(start, end)], "topic", data.TOPICS_SHOWN)
     if not rows:
         st.caption(_("None in this period."))
         return

@@ -137,6 +137,19 @@ class Client:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    def msearch(self, path: str, bodies: Sequence[Json]) -> list[Json]:
+        """An answer for each search, in order, or {"error": ..., "status": ...} in its place. Raises what `speaking` raises."""
+        lines = [
+            line for body in bodies for line in (b'{"allow_partial_search_results":false}', msgspec.json.encode(body))
+        ]
+        headers = {"accept": "application/json", "content-type": "application/x-ndjson"}
+        with self.speaking():
+            answer = self.raw.perform_request(
+                "POST", f"{path}/_msearch", headers=headers, body=b"\n".join(lines) + b"\n"
+            ).body
+        found: list[Json] = answer["responses"]
+        return found
+
     def bulk(self, operations: Sequence[Operation], *, places: bool = False, **params: Any) -> list[Outcome]:
         """Does all of them; answers an outcome for each, in order, with its place if `places`. Raises StoreFull,
         StoreUnavailable when items cannot be placed for `PATIENCE` seconds: some may be done then, so operations must bear

@@ -74,6 +74,9 @@ class ElasticIndex:
     def search(self, body: Json) -> Json:
         return self._search().answer(body)
 
+    def search_many(self, bodies: Sequence[Json]) -> list[Json]:
+        return self._search().answers(bodies)
+
     def count(self, query: Json) -> int:
         return self._search().count(query)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import elasticsearch
 
@@ -23,6 +23,16 @@ KEEP_ALIVE = "5m"  # of the state a scan goes through
 _NO_HITS: Json = {"total": {"value": 0, "relation": "eq"}, "max_score": None, "hits": []}
 
 
+class _Asked(NamedTuple):
+    """A search as asked of us (`own`) and of Elasticsearch (`body`); `empty`: its aggregations are none."""
+
+    own: Json
+    query: Json
+    body: Json
+    tree: Aggregations | None
+    empty: bool
+
+
 class Search:
     """Answers bodies as of `now`; safe in several threads."""
 
@@ -33,26 +43,45 @@ class Search:
 
     def answer(self, body: Json) -> Json:
         """Raises BadQuery, StoreUnavailable."""
+        asked = self._asked(body)
+        return self._shaped(asked, self.ask(asked.body))
+
+    def answers(self, bodies: Sequence[Json]) -> list[Json]:
+        """In one request, which Elasticsearch works on side by side. Raises BadQuery, StoreUnavailable."""
+        asked = list(map(self._asked, bodies))
+        if not asked:
+            return []
+        found = self._client.msearch(f"/{self._layout.mentions}", [one.body for one in asked])
+        whole = [
+            self.ask(one.body)
+            if "error" in answer or _in_part(answer)
+            else answer  # which tries again, or says why not
+            for one, answer in zip(asked, found, strict=True)
+        ]
+        return list(map(self._shaped, asked, whole))
+
+    def _asked(self, body: Json) -> _Asked:
         refuse_unknown(body)
         query = body.get("query", {"match_all": {}})
         asked: Json = {"query": {"bool": {"filter": [self._rewriter.query(query)]}}}
         aggs = body.get("aggs", body.get("aggregations"))
         nodes = parse(aggs) if aggs is not None else None
         asked |= self._hits(body, MOST_HITS)
-        count = body.get("track_total_hits", True) is not False
-        asked["track_total_hits"] = count or bool(nodes)
+        asked["track_total_hits"] = body.get("track_total_hits", True) is not False or bool(nodes)
         tree = self._tree(nodes) if nodes is not None else None
         if tree is not None and nodes:
             asked["aggs"] = tree.body()
-        found = self.ask(asked)
-        hits = self._dressed(found["hits"], body, query)
-        if not count:
+        return _Asked(body, query, asked, tree, empty=not nodes)
+
+    def _shaped(self, asked: _Asked, found: Json) -> Json:
+        hits = self._dressed(found["hits"], asked.own, asked.query)
+        if asked.own.get("track_total_hits", True) is False:
             hits.pop("total", None)
         answer: Json = {"timed_out": False, "hits": hits}
-        if tree is not None:
+        if asked.tree is not None:
             total = found["hits"].get("total", {"value": 0})["value"]
-            answer["aggregations"] = tree.shaped(found.get("aggregations", {}), total) if nodes else {}
-            tree.backgrounds(self.ask)
+            answer["aggregations"] = {} if asked.empty else asked.tree.shaped(found.get("aggregations", {}), total)
+            asked.tree.backgrounds(self.ask)
         return answer
 
     def count(self, query: Json) -> int:
@@ -105,7 +134,7 @@ class Search:
                     "the aggregation makes too many buckets: take a longer interval or a smaller size"
                 ) from error
             raise
-        if answer.get("timed_out") or answer.get("_shards", {}).get("failed"):
+        if _in_part(answer):
             raise StoreUnavailable("Elasticsearch answered only in part")
         return answer
 
@@ -155,6 +184,10 @@ class Search:
 
     def _top_hits_dressed(self, part: Json, body: Json) -> Json:
         return {"hits": self._dressed(part["hits"], body, {"match_all": {}})}
+
+
+def _in_part(answer: Json) -> bool:
+    return bool(answer.get("timed_out") or answer.get("_shards", {}).get("failed"))
 
 
 def _sort(order: Order) -> list[Any]:

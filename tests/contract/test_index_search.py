@@ -15,7 +15,7 @@ from index_backends import BACKENDS, START, found, mention, opened, settled
 
 from benchmarks.naive_expressions import Invention, Text
 from enrichment import Document, Expressions, Facts
-from index import BadQuery, Index, highlights, parse_query
+from index import BadQuery, Index, Json, highlights, parse_query
 from stream import Mention
 from stream import expressions as ex
 
@@ -406,6 +406,22 @@ def test_parts_of_the_source(index: Index) -> None:
     assert source(["id", "brand"]) == {"id": whole["id"], "brand": whole["brand"]}
     assert source("pub*") == {"published_at": whole["published_at"]}
     assert source({"excludes": ["t*"]}) == {key: value for key, value in whole.items() if not key.startswith("t")}
+
+
+def test_many_questions_at_once_are_answered_as_one_by_one(index: Index) -> None:
+    bodies: list[Json] = [
+        {"size": 3, "query": {"term": {"topic": "hr"}}},
+        {"size": 0, "aggs": {"x": {"terms": {"field": "brand"}}}},
+        {"size": 0, "aggs": {"x": {"significant_terms": {"field": "topic"}}}, "query": {"term": {"topic": "hr"}}},
+        {"track_total_hits": False, "_source": ["id"], "aggs": {}},
+        {"query": {"term": {"topic": "nobody's"}}, "aggs": {"x": {"terms": {"field": "brand"}}}},
+    ]
+    assert index.search_many(bodies) == [index.search(body) for body in bodies]
+    assert index.search_many([]) == []
+    with pytest.raises(BadQuery, match="nonsense"):
+        index.search_many([bodies[0], {"query": {"nonsense": {}}}])
+    with pytest.raises(BadQuery, match="too many buckets"):
+        index.search_many([bodies[0], REFUSED["too many buckets"]])
 
 
 def test_total_can_be_left_out(index: Index) -> None:

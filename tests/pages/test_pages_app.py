@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import DashboardSettings, context
 from dashboard.words import inert
 from enrichment import Models
-from index import BadQuery, Index, IndexFailure, open_index, open_upkeep
+from index import BadQuery, Index, IndexFailure, Json, open_index, open_upkeep
 from infra.testbed.waiting import PATIENCE
 from stream import RAW, Edit, Item, Mention, Record, TaggingEngine, mention_id, open_log, utc_now
 
@@ -118,6 +118,21 @@ def test_live_counts_what_is_there() -> None:
     assert figures["Quota negativa"] == "33%"
     assert figures["Episodi in corso"] == "1"
     assert "Lampo" in page.error[0].value
+
+
+@pytest.mark.usefixtures("pages")
+def test_live_asks_nearly_everything_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone: list[Json] = []
+    many: list[Json] = []
+    index = context.index()
+    search = index.search
+    monkeypatch.setattr(index, "search", lambda body: alone.append(body) or search(body))
+    monkeypatch.setattr(index, "search_many", lambda bodies: many.extend(bodies) or list(map(search, bodies)))
+    opened("live", brand="aurora", period="1h")
+    told = [sorted(body.get("aggs", {})) for body in alone]
+    assert len(many) >= 7
+    assert all(body not in many for body in alone), "asked again one by one"
+    assert len(told) <= 3, f"what rises, and the events of the stories found; and what else? {told}"
 
 
 @pytest.mark.usefixtures("pages")
