@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import context, parts
+from dashboard import context, history, parts
 from dashboard.words import _, moment, number, told
 from index import IndexFailure, Json
 from stream import slug, utc_now
@@ -126,6 +126,11 @@ def corrections() -> None:
         )
         if tagging.models or tagging.before:
             st.button(_("Undo the last change"), icon=":material/undo:", key="train-undo", on_click=_undo)
+
+
+def history_anew() -> None:
+    """What is switched on, for what is there already."""
+    history.draw(_who())
 
 
 def _train() -> tuple[list[str], dict[str, int]]:

@@ -1,6 +1,7 @@
 """Which brand, in which language, how it is meant, about what, and of which story: the worker and its parts."""
 
 from enrichment.ambiguous import Ambiguous, ambiguous_names, rule_for, unruled
+from enrichment.asked_retag import RetagWish, ask_for_retag, fulfil, retag_wish
 from enrichment.corrected import CannotTrain, Retaught, train_sentiment, train_topics
 from enrichment.engines import EngineError, second_engine, sentiment_engine
 from enrichment.expressions import Document, Expressions, Facts
@@ -43,6 +44,7 @@ __all__ = [
     "Preview",
     "Quality",
     "Rejected",
+    "RetagWish",
     "Retaught",
     "SentimentEngine",
     "SentimentModel",
@@ -55,12 +57,15 @@ __all__ = [
     "TopicRule",
     "TopicsError",
     "ambiguous_names",
+    "ask_for_retag",
     "bring_in",
     "check_expression",
+    "fulfil",
     "load_topics",
     "outstanding",
     "preview",
     "retag",
+    "retag_wish",
     "rule_for",
     "run_second_opinion",
     "run_stories",

@@ -22,6 +22,7 @@ def page() -> None:
     with right:
         checks.draw()
         learning.corrections()
+        learning.history_anew()
 
 
 def _health() -> None:

@@ -62,13 +62,16 @@ def _crawl(settings: RonzioSettings, stop: Stop) -> None:
 
 def _work(settings: RonzioSettings, stop: Stop) -> None:
     from enrichment import EngineError, Enricher, run_worker
+    from ronzio import retagging
 
     try:
         enricher = Enricher(settings.brands, settings.enrichment)
     except EngineError as error:
         raise click.ClickException(str(error)) from None
     with opened_log(settings) as log, opened_index(settings) as index:
+        history = retagging.start(settings, stop)
         run_worker(log, index, enricher, stop)
+        history.join(timeout=5)
 
 
 def _tell(settings: RonzioSettings, stop: Stop) -> None:

@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, context
 from dashboard.words import inert
-from enrichment import Models
+from enrichment import Models, RetagWish, retag_wish
 from index import BadQuery, Index, IndexFailure, Json, open_index, open_upkeep
 from infra.testbed.waiting import PATIENCE
 from stream import RAW, Edit, Item, Mention, Record, TaggingEngine, mention_id, open_log, utc_now
@@ -336,3 +336,47 @@ def test_a_topic_is_taught_from_the_mentions_of_a_page_and_switched_on() -> None
     assert any("ne servono almeno 50" in one.value for one in page.text)
     page.button(key="train-undo").click().run()
     assert Models(context.index().records).switched_on() == []
+
+
+@pytest.mark.usefixtures("pages")
+def test_history_is_tagged_anew_by_asking_and_the_page_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = context.index().records
+    said = TaggingEngine(engine="newer", judged_by="newer", at=utc_now())
+    page = opened("sources")
+    assert "dalla versione ora in uso" in words(page) and not offered(page)
+    records.put(TaggingEngine.KIND, TaggingEngine.ID, msgspec.json.encode(said))
+    streamlit.cache_data.clear()
+    page = opened("sources")
+    assert "80 menzioni sono state etichettate da una versione precedente" in words(page)
+    with monkeypatch.context() as broken:
+        broken.setattr(type(records), "put", refuse)
+        page.button(key="retag").click().run()
+    assert "“ronzio retag” fa lo stesso" in words(page) and retag_wish(records) is None
+    page.button(key="retag").click().run()
+    wish = retag_wish(records)
+    assert wish is not None and (wish.by, wish.finished_at) == ("un collega", None)
+    page = opened("sources")
+    assert not offered(page) and "comincia entro pochi secondi" in bars(page)
+    records.put(RetagWish.KIND, RetagWish.ID, msgspec.json.encode(replace(wish, engine="newer", total=80, done=20)))
+    assert "20 menzioni su 80" in bars(opened("sources"))
+    done = replace(wish, engine="newer", retagged=79, by_hand=3, unnamed=1, finished_at=utc_now())
+    records.put(RetagWish.KIND, RetagWish.ID, msgspec.json.encode(done))
+    page = opened("sources")
+    assert "79 menzioni; 3 di esse" in captions(page) and "1 non nomina" in captions(page)
+    assert offered(page), "all 80 wait again"
+    records.put(RetagWish.KIND, RetagWish.ID, msgspec.json.encode(replace(done, unnamed=80)))
+    assert not offered(opened("sources"))
+    records.delete(RetagWish.KIND, RetagWish.ID)
+    records.delete(TaggingEngine.KIND, TaggingEngine.ID)
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise IndexFailure("only reading is allowed")
+
+
+def offered(page: AppTest) -> bool:
+    return any(one.key == "retag" for one in page.button)
+
+
+def bars(page: AppTest) -> str:
+    return " ".join(one.proto.text for one in page.get("progress"))
