@@ -132,11 +132,11 @@ def stories(parts: Sequence[Json], size: int = 6) -> Json:
     return {"query": all_of(parts), "size": 0, "aggs": {"group": {"terms": {"field": "story", "size": size}}}}
 
 
-def events(ids: Sequence[str]) -> Json:
-    """How many stories each of some events has."""
+def events(ids: Sequence[str], parts: Sequence[Json] = ()) -> Json:
+    """How many stories each of some events has among the mentions that all `parts` match."""
     inside = {"stories": {"cardinality": {"field": "story"}}}
     group = {"terms": {"field": "event", "size": max(1, len(ids))}, "aggs": inside}
-    return {"query": {"terms": {"event": list(ids)}}, "size": 0, "aggs": {"group": group}}
+    return {"query": all_of([*parts, {"terms": {"event": list(ids)}}]), "size": 0, "aggs": {"group": group}}
 
 
 def newest(parts: Sequence[Json], size: int, offset: int = 0) -> Json:

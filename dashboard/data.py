@@ -117,13 +117,14 @@ def grouped(parts: Sequence[Json], field: str, size: int = 10) -> list[dict[str,
 
 def stories(parts: Sequence[Json], size: int = 6) -> list[dict[str, Any]]:
     """The stories most talked about, most first: `mentions`, the mention each began with as `first`, and how many stories
-    its event has as `event_stories`."""
+    its event has among these mentions as `event_stories`."""
     found = {
         bucket["key"]: bucket["doc_count"]
         for bucket in ask(bodies.stories(parts, size))["aggregations"]["group"]["buckets"]
     }
     firsts = {mention["id"]: mention for mention in mentions_by_id(tuple(found))}
-    events = event_stories(tuple(sorted({mention["event"] for mention in firsts.values() if mention.get("event")})))
+    named = tuple(sorted({mention["event"] for mention in firsts.values() if mention.get("event")}))
+    events = event_stories(named, parts)
     return [
         {"mentions": count, "first": firsts[key], "event_stories": events.get(firsts[key].get("event", ""), 1)}
         for key, count in found.items()
@@ -131,13 +132,13 @@ def stories(parts: Sequence[Json], size: int = 6) -> list[dict[str, Any]]:
     ]
 
 
-def event_stories(ids: tuple[str, ...]) -> dict[str, int]:
-    """Event -> how many stories it has."""
+def event_stories(ids: tuple[str, ...], parts: Sequence[Json] = ()) -> dict[str, int]:
+    """Event -> how many stories it has, among the mentions that all `parts` match."""
     if not ids:
         return {}
     return {
         bucket["key"]: bucket["stories"]["value"]
-        for bucket in ask(bodies.events(ids))["aggregations"]["group"]["buckets"]
+        for bucket in ask(bodies.events(ids, parts))["aggregations"]["group"]["buckets"]
     }
 
 

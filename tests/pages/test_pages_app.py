@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from pages_harness import BRANDS, fill, mention
 from streamlit.testing.v1 import AppTest
 
-from dashboard import DashboardSettings, context
+from dashboard import DashboardSettings, bodies, context, data
 from dashboard.words import inert
 from enrichment import Models, RetagWish, retag_wish
 from index import BadQuery, Index, IndexFailure, Json, open_index, open_upkeep
@@ -193,6 +193,8 @@ def test_live_tells_what_rises_with_an_example_and_the_way_to_all_of_them(events
 
 def test_events_are_told_and_opened(events: list[Mention]) -> None:
     assert "parte di un evento con 2 storie" in words(opened("live", brand="aurora", period="1h"))
+    event, latest = events[0].event, bodies.within(events[4].published_at, utc_now())
+    assert data.event_stories((event,), [latest]) == {event: 1} and data.event_stories((event,)) == {event: 2}
     page = opened("mentions", mention=events[7].id)
     [way] = [one for one in page.button if one.label == "Stesso evento: 2 storie"]
     assert "**10** menzioni" in words(way.click().run())
