@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from enrichment.compact.features import NEGATED, SIZE, Batch
+from enrichment.compact.features import NEGATED, Batch
 from enrichment.compact.model import Scores
+from enrichment.compact.rows import SIZE
 from enrichment.compact.store import THE_SAME, array_bytes
 from enrichment.sentiment import Passage
 from stream import SENTIMENTS, Sentiment

@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from enrichment.compact.features import FIRST_COUNT, GROUPS, MARKS, SIZE, Batch, levels
+from enrichment.compact.features import FIRST_COUNT, GROUPS, MARKS, Batch, levels
+from enrichment.compact.rows import SIZE
 
 SHARES: Final = np.array([0.7, 0.7, 0.5, 0.7, 0.7], np.float32)  # of GROUPS
 NUMBERS_SHARE: Final = 0.6

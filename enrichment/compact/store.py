@@ -14,8 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from enrichment.compact.features import NUMBERS, SIZE
+from enrichment.compact.features import NUMBERS
 from enrichment.compact.model import Weights
+from enrichment.compact.rows import SIZE
 
 NAME: Final = "weights.npz"
 _ARRAYS: Final = ("table", "importance", "scale", "importance_scale", "numbers", "bias", "temperature")

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
 
-from enrichment.compact.features import GROUPS, SIZE, Batch, Reader
+from enrichment.compact.features import GROUPS, Batch, Reader
 from enrichment.compact.model import NUMBERS_SHARE, SHARES, Weights
+from enrichment.compact.rows import SIZE
 from enrichment.compact.wordlist import WordList
 from enrichment.training.sets import LABELS, Labelled
 
