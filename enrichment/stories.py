@@ -47,10 +47,11 @@ class Stories:
     def __init__(self, size: int = 131_072) -> None:
         self._size = size
         self._neighbours = Neighbours(size)
-        self._boilerplate = Boilerplate(lambda number: self._signatures[number % size].sketch())
         self._rarity = Rarity()
         self._ids: list[str] = [""] * size
-        self._signatures: list[Signature] = [NONE] * size
+        self._signatures = signatures = [NONE] * size
+        # By the list and not by `self`: a window that is dropped must go at once, and cycles are looked for rarely
+        self._boilerplate = Boilerplate(lambda number: signatures[number % size].sketch())
         self._groups: list[Group] = [Group("", "")] * size
         self._members: dict[str, deque[int]] = {}  # of a story, ascending
         self._joined: dict[str, set[str]] = {}  # to an event: its stories but the first

@@ -7,6 +7,7 @@ import hashlib
 import random
 import string
 import tracemalloc
+import weakref
 from itertools import combinations
 
 import numpy as np
@@ -398,3 +399,15 @@ def test_a_signature_is_the_same_for_ever() -> None:
     """Stored ones are compared with new ones: a change of constants must raise the signature's version."""
     [mark] = marks(" ".join(ARTICLE), publisher="feed:x", hour=491_000)
     assert hashlib.sha256(mark.encode()).hexdigest()[:16] == "f672c77187d889e8"
+
+
+def test_a_window_that_is_dropped_is_gone_at_once() -> None:
+    window = Stories(1024)
+    stories(window, ("a", "uno due tre quattro cinque"), ("b", "sei sette otto nove dieci"), publisher="feed:a")
+    gone = weakref.ref(window)
+    gc.disable()
+    try:
+        del window
+        assert gone() is None
+    finally:
+        gc.enable()
