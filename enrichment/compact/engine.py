@@ -17,7 +17,7 @@ from enrichment.sentiment import LONG, MASK, NAMING, Judgement, LexiconEngine, P
 from enrichment.vocabulary import Numbered, Vocabulary
 from stream import Sentiment
 
-UNSURE_BELOW: Final = 0.42  # probability of the likeliest label; below it as many are wrong as right
+UNSURE_BELOW: Final = 0.40  # probability of the likeliest label; below it more are wrong than right
 _SHOWN: Final = 3  # words that a reason names
 _NAMED_FROM: Final = 0.4  # a word that pulls less is not named
 _UNKNOWN: Final = -1  # the number of a language without a model
