@@ -51,7 +51,8 @@ class NotReady(Exception):
 
 def roles(prefix: str) -> dict[str, dict[str, Any]]:
     """What each kind of process may do, by the name of its role."""
-    mentions, directory, state, records = (f"{prefix}{name}" for name in ("mentions", "directory", "state", "records"))
+    mentions, directory, state = (f"{prefix}{name}" for name in ("mentions", "directory", "state"))
+    records, decisions = f"{prefix}records", f"{prefix}decisions"  # the version of records is that of both together
     all_mentions = (mentions, f"{mentions}-*")
 
     def role(*grants: tuple[Sequence[str], Sequence[str]], cluster: Sequence[str] = _CLUSTER) -> dict[str, Any]:
@@ -66,13 +67,14 @@ def roles(prefix: str) -> dict[str, dict[str, Any]]:
         "ronzio-indexer": role(
             (all_mentions, (*_MAKES, "delete_index", "monitor")),
             ((directory, state), _WRITES),
-            ((records,), _KEEPS),
+            ((records, decisions), _KEEPS),
             cluster=(*_CLUSTER, "monitor"),
         ),
-        "ronzio-worker": role((all_mentions, _MAKES), ((directory, state), _WRITES), ((records,), _KEEPS)),
-        "ronzio-crawler": role(((directory, state), _SEES), ((records,), _KEEPS)),
-        "ronzio-alerts": role(*reads, ((records,), _KEEPS)),
-        "ronzio-dashboard": role(*reads, ((records,), _LOOKS)),  # what people decide goes into the log
+        "ronzio-worker": role((all_mentions, _MAKES), ((directory, state), _WRITES), ((records, decisions), _KEEPS)),
+        "ronzio-crawler": role(((directory, state), _SEES), ((records,), _KEEPS), ((decisions,), _LOOKS)),
+        "ronzio-alerts": role(*reads, ((records,), _KEEPS), ((decisions,), _LOOKS)),
+        # what people say of mentions goes into the log
+        "ronzio-dashboard": role(*reads, ((records,), _LOOKS), ((decisions,), _KEEPS)),
     }
 
 

@@ -6,6 +6,7 @@
     <prefix>directory             one small document a mention: where it is, whose it is, what humans said of it
     <prefix>state                 positions with their books, erased authors, rebuilds
     <prefix>records               the application's small records
+    <prefix>decisions             those of them that people make on the pages
 
 Mentions lie in aliased indices under their own ids and not in data streams, which only take new documents. All mappings are
 strict: a document that does not fit is refused and becomes a dead letter, the mapping never grows by accident.
@@ -108,6 +109,7 @@ class Layout:
         self.directory = f"{prefix}directory"
         self.state = f"{prefix}state"
         self.records = f"{prefix}records"
+        self.decisions = f"{prefix}decisions"
         self.version = version_of(mentions_mapping())
         self._ready = False
         self._slices: set[str] = set()
@@ -162,7 +164,9 @@ class Layout:
         one = {"number_of_shards": 1, "number_of_replicas": self._settings.replicas}
         if not self.exists(f"/{self.directory}"):
             self._create(self.directory, {"settings": self._directory_settings(), "mappings": DIRECTORY_MAPPING})
-        for name, mapping in ((self.state, STATE_MAPPING), (self.records, RECORDS_MAPPING)):
+        for name, mapping in (
+            (self.state, STATE_MAPPING), (self.records, RECORDS_MAPPING), (self.decisions, RECORDS_MAPPING)
+        ):  # fmt: skip
             if not self.exists(f"/{name}"):
                 self._create(name, {"settings": one, "mappings": mapping})
         self._ready = True

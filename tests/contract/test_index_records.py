@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from index_backends import BACKENDS, Stores, opened
 
+from enrichment import RetagWish
+from enrichment.models import MODEL, TAGGING
 from index import Conflict, Records
+from index.elastic.records import DECISIONS
 
 
 @pytest.fixture(params=BACKENDS)
@@ -33,6 +36,26 @@ def test_a_record_comes_back_under_its_kind(records: Records) -> None:
     records.delete("source", "feed:acme")
     assert records.get("source", "feed:acme") is None
     assert records.kinds() == ["mail"]
+
+
+def test_decisions_lie_apart_and_nobody_sees_it(stores: Stores, records: Records) -> None:
+    """Where they are kept apart, versions rise with both and kinds are those of both."""
+    assert {MODEL, TAGGING, RetagWish.KIND} == DECISIONS
+    before = records.version()
+    for kind in ("source", *sorted(DECISIONS)):
+        first = records.put(kind, "1", b"a", expect=0)
+        with pytest.raises(Conflict):
+            records.put(kind, "1", b"b", expect=0)
+        second = records.put(kind, "1", b"b", expect=first)
+        assert records.get(kind, "1") == ("1", second, b"b")
+        assert list(stores().records.scan(kind)) == [("1", second, b"b")]
+        before, after = records.version(), before
+        assert before > after
+    assert records.kinds() == sorted(["source", *DECISIONS])
+    for kind in DECISIONS:
+        records.delete(kind, "1")
+    assert records.kinds() == ["source"]
+    assert records.version() > before
 
 
 def test_who_has_read_an_older_version_may_not_overwrite(stores: Stores, records: Records) -> None:

@@ -21,10 +21,21 @@ from alerts.settings import AlertSettings, MailSettings
 from alerts.smtp import Outcome
 from alerts.watcher import Watcher
 from dashboard import DashboardSettings, context, data
-from enrichment import GROUP, STORIES_GROUP, Enricher, EnrichmentSettings, run_stories, run_worker
+from enrichment import (
+    GROUP,
+    STORIES_GROUP,
+    Enricher,
+    EnrichmentSettings,
+    RetagWish,
+    ask_for_retag,
+    retag_wish,
+    run_stories,
+    run_worker,
+)  # fmt: skip
 from index import ElasticSettings
 from index.elastic.client import StoreRefused
 from index.elastic.index import ElasticIndex
+from index.elastic.records import DECISIONS
 from infra.setup import roles
 from ronzio.status import status
 from stream import EDITS, RAW, SIGNATURES, Edit, Item, KafkaSettings, Log, Record, mention_id, open_log
@@ -133,6 +144,13 @@ def test_the_whole_way(keys: Keys, log: Log, tmp_path: Path) -> None:
     )
     _work(log, worker, enricher)
     reader = context.index()
+    ask_for_retag(reader.records, by="anna", at=NOW)
+    assert retag_wish(worker.records) == RetagWish(asked_at=NOW, by="anna")
+    for kind in DECISIONS:
+        version = reader.records.put(kind, "a", b"1", expect=0)
+        reader.records.put(kind, "a", b"2", expect=version)
+        assert [one.body for one in worker.records.scan(kind) if one.id == "a"] == [b"2"]
+        reader.records.delete(kind, "a")
     (after,) = reader.get([first])
     assert (after["sentiment"], after["note"]) == ("positive", "sentito")
     assert status(log, reader, tmp_path)["balanced"]
@@ -186,6 +204,7 @@ FORBIDDEN: dict[str, Callable[[ElasticIndex], object]] = {
     "delete mentions": lambda index: index.delete([mention_id("bad-1")]),
     "erase authors": lambda index: index.kept.erase_author(7),
     "write records": lambda index: index.records.put("incident", "forged", b"{}"),
+    "decide": lambda index: index.records.put("tagging", "current", b"{}"),
     "drop indices": lambda index: index.client.call("DELETE", f"/{index.layout.mentions}-{_slice(index)}-g1"),
     "change templates": lambda index: index.client.call("PUT", "/_index_template/x", {"index_patterns": ["x"]}),
     "read users": lambda index: index.client.call("GET", "/_security/user"),
@@ -205,9 +224,9 @@ READERS = (
     *ALWAYS,
 )
 MAY_NOT = {
-    "crawler": ("read mentions", "read a mention", *READERS),
+    "crawler": ("read mentions", "read a mention", "decide", *READERS),
     "dashboard": (*READERS, "write records"),
-    "alerts": READERS,
+    "alerts": (*READERS, "decide"),
     "worker": ("drop indices", *ALWAYS),
     "indexer": ALWAYS,
 }

@@ -405,7 +405,8 @@ def test_roles_are_about_the_indices_there_are() -> None:
     assert settings
     layout = Layout(None, settings)  # type: ignore[arg-type]
     names = {name for grant in setup.roles(settings.prefix)["ronzio-worker"]["indices"] for name in grant["names"]}
-    assert names == {layout.mentions, f"{layout.mentions}-*", layout.directory, layout.state, layout.records}
+    own = {layout.directory, layout.state, layout.records, layout.decisions}
+    assert names == {layout.mentions, f"{layout.mentions}-*", *own}
     assert set(setup.roles("")) == set(setup.PASSWORDS)
 
 
