@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.words import _, language
+from dashboard import context
+from dashboard.words import _, language, moment
 
 # Okabe-Ito's vermilion and bluish green: told apart by colour-blind readers too, and by their order in every legend.
 COLOURS = {"negative": "#d5552b", "neutral": "#a3abbd", "positive": "#1f9a78"}
@@ -29,9 +32,10 @@ _LOCALES: dict[str, dict[str, Any]] = {
     },
     "en": {"number": {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["€", ""]}},
 }  # fmt: skip
+_UTC = {"type": "utc"}
 _TIME_LABEL = (
-    "timeFormat(datum.value, hours(datum.value) == 0 && minutes(datum.value) == 0 && seconds(datum.value) == 0"
-    " ? '%d %b' : seconds(datum.value) == 0 ? '%H:%M' : '%H:%M:%S')"
+    "utcFormat(datum.value, utchours(datum.value) == 0 && utcminutes(datum.value) == 0 && utcseconds(datum.value) == 0"
+    " ? '%d %b' : utcseconds(datum.value) == 0 ? '%H:%M' : '%H:%M:%S')"
 )
 
 
@@ -47,8 +51,24 @@ def _values(frame: pd.DataFrame) -> dict[str, Any]:
     shown = frame.copy()
     for column in shown.columns:
         if isinstance(shown[column].dtype, pd.DatetimeTZDtype):
-            shown[column] = shown[column].map(lambda stamp: int(stamp.timestamp() * 1000))
+            shown[column] = shown[column].map(_clock)
     return {"values": shown.to_dict("records")}
+
+
+def _clock(time: datetime) -> int:
+    """The installation's wall clock as if it were UTC, in ms: Vega knows UTC and the browser's zone only, and the texts beside a
+    chart are on the installation's clock. The hour that comes twice in autumn is drawn over itself."""
+    zone = ZoneInfo(context.current().settings.time_zone)
+    return int(time.astimezone(zone).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def _clock_of(ms: float) -> int:
+    return _clock(datetime.fromtimestamp(ms / 1000, UTC))
+
+
+def _told(times: pd.Series[Any], step: int = 60) -> pd.Series[Any]:
+    """Times in words, with seconds where steps are shorter than a minute."""
+    return times.map(lambda time: moment(time) + (f":{time.second:02}" if step < 60 else ""))
 
 
 def _time_axis() -> dict[str, Any]:
@@ -65,18 +85,19 @@ def buzz_chart(
 ) -> dict[str, Any]:
     """Mentions by time, stacked by sentiment; incidents as bands; the step that is still running is paler.
 
-    `frame`: time, sentiment, mentions; `bands`: start, end (ms), name.
+    `frame`: time, sentiment, mentions; `bands`: start, end (ms since 1970, UTC), name.
     """
+    bands = [{**band, **{edge: _clock_of(band[edge]) for edge in ("start", "end")}} for band in bands]
     shown = frame.assign(
         end=frame["time"] + pd.Timedelta(seconds=step), label=frame["sentiment"].map(names), rank=frame["sentiment"].map(
             {"negative": 0, "neutral": 1, "positive": 2}
-        ), running=frame["time"] == frame["time"].max(),
+        ), running=frame["time"] == frame["time"].max(), told=_told(frame["time"], step),
     )  # fmt: skip
     bars = {
         "data": _values(shown),
         "mark": {"type": "bar", "binSpacing": 1},
         "encoding": {
-            "x": {"field": "time", "type": "temporal", "bin": "binned", "axis": _time_axis()},
+            "x": {"field": "time", "type": "temporal", "scale": _UTC, "bin": "binned", "axis": _time_axis()},
             "x2": {"field": "end"},
             "y": {
                 "field": "mentions", "type": "quantitative", "stack": True,
@@ -89,7 +110,7 @@ def buzz_chart(
             },
             "opacity": {"condition": {"test": "datum.running", "value": 0.45}, "value": 1},
             "tooltip": [
-                {"field": "time", "type": "temporal", "format": "%d %b %H:%M:%S", "title": _("From")},
+                {"field": "told", "title": _("From")},
                 {"field": "label", "title": _("Sentiment")},
                 {"field": "mentions", "title": _("Mentions"), "format": ",.0f"},
             ],
@@ -101,7 +122,7 @@ def buzz_chart(
             "data": {"values": list(bands)},
             "mark": {"type": "rect", "color": INCIDENT, "opacity": 0.13},
             "encoding": {
-                "x": {"field": "start", "type": "temporal"}, "x2": {"field": "end"},
+                "x": {"field": "start", "type": "temporal", "scale": _UTC}, "x2": {"field": "end"},
                 "tooltip": [{"field": "name", "title": _("Incident")}],
             },
         }  # fmt: skip
@@ -111,7 +132,7 @@ def buzz_chart(
 
 def _band_names(bands: Sequence[dict[str, Any]], times: pd.Series[Any]) -> list[dict[str, Any]]:
     """The bands' names beside their beginning: on its left where there is no room on the right."""
-    first, last = times.min().timestamp() * 1000, times.max().timestamp() * 1000
+    first, last = _clock(times.min()), _clock(times.max())
     late = [band for band in bands if band["start"] > first + (last - first) * 0.75]
     early = [band for band in bands if band not in late]
     sides: tuple[tuple[list[dict[str, Any]], str, int], ...] = ((early, "left", 4), (late, "right", -4))
@@ -122,7 +143,9 @@ def _band_names(bands: Sequence[dict[str, Any]], times: pd.Series[Any]) -> list[
                 "type": "text", "align": align, "baseline": "top", "dx": dx, "dy": 3, "color": INCIDENT,
                 "fontWeight": "bold", "fontSize": 12,
             },
-            "encoding": {"x": {"field": "start", "type": "temporal"}, "y": {"value": 0}, "text": {"field": "name"}},
+            "encoding": {
+                "x": {"field": "start", "type": "temporal", "scale": _UTC}, "y": {"value": 0}, "text": {"field": "name"},
+            },
         }
         for values, align, dx in sides
         if values
@@ -187,17 +210,17 @@ def stacked_chart(rows: Sequence[dict[str, Any]], names: dict[str, str]) -> dict
 def lines_chart(frame: pd.DataFrame, series: str | None) -> dict[str, Any]:
     """Mentions by time, one line for each value of the column `series`."""
     encoding: dict[str, Any] = {
-        "x": {"field": "time", "type": "temporal", "axis": _time_axis()},
+        "x": {"field": "time", "type": "temporal", "scale": _UTC, "axis": _time_axis()},
         "y": {"field": "mentions", "type": "quantitative",
               "axis": {"title": _("mentions"), "tickMinStep": 1, "format": ",.0f"}},
-        "tooltip": [{"field": "time", "type": "temporal", "format": "%d %b %H:%M", "title": _("From")},
+        "tooltip": [{"field": "told", "title": _("From")},
                     {"field": "mentions", "title": _("Mentions")}],
     }  # fmt: skip
     if series:
         encoding["color"] = {"field": series, "type": "nominal", "legend": {"title": None, "orient": "top"}}
         encoding["tooltip"].append({"field": series, "title": _("Group")})
     return {
-        "data": _values(frame),
+        "data": _values(frame.assign(told=_told(frame["time"]))),
         "height": 300,
         "mark": {"type": "line", "point": True},
         "encoding": encoding,

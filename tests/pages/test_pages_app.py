@@ -11,18 +11,19 @@ from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pandas as pd
 import pytest
 import streamlit
 from msgspec.structs import replace
 from pages_harness import BRANDS, fill, mention
 from streamlit.testing.v1 import AppTest
 
-from dashboard import DashboardSettings, bodies, context, data
+from dashboard import DashboardSettings, bodies, context, data, look
 from dashboard.words import inert
 from enrichment import Models, RetagWish, retag_wish
 from index import BadQuery, Index, IndexFailure, Json, open_index, open_upkeep
 from infra.testbed.waiting import PATIENCE
-from stream import RAW, Edit, Item, Mention, Record, TaggingEngine, mention_id, open_log, utc_now
+from stream import RAW, SENTIMENTS, Edit, Item, Mention, Record, TaggingEngine, mention_id, open_log, utc_now
 
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
 VIEWS = ("live", "mentions", "alerts", "sources", "analyse", "expressions")
@@ -133,6 +134,25 @@ def test_live_asks_nearly_everything_at_once(monkeypatch: pytest.MonkeyPatch) ->
     assert len(many) >= 7
     assert all(body not in many for body in alone), "asked again one by one"
     assert len(told) <= 3, f"what rises, and the events of the stories found; and what else? {told}"
+
+
+@pytest.mark.usefixtures("pages")
+def test_charts_are_on_the_installation_s_clock_whatever_the_browser_s() -> None:
+    winter, summer = pd.Timestamp("2026-01-15T23:30Z"), pd.Timestamp("2026-07-15T23:30Z")
+    for time, hours in ((winter, 1), (summer, 2)):  # in Rome
+        frame = pd.DataFrame({"time": [time], "sentiment": ["negative"], "mentions": [3]})
+        incident = {"start": time.timestamp() * 1000, "end": (time.timestamp() + 60) * 1000, "name": "Lampo"}
+        names = {label: label for label in SENTIMENTS}
+        band, bars, *_named = look.buzz_chart(frame, names, [incident], 15)["layer"]
+        for encoding in (band["encoding"], bars["encoding"]):
+            assert encoding["x"]["scale"] == {"type": "utc"}
+        [bar], [area] = bars["data"]["values"], band["data"]["values"]
+        shifted = (time + pd.Timedelta(hours=hours)).timestamp() * 1000
+        assert bar["time"] == area["start"] == shifted
+        assert (bar["end"] - bar["time"], area["end"] - area["start"]) == (15_000, 60_000)
+        assert f"{(23 + hours) % 24:02}:30:00" in bar["told"] and "16" in bar["told"]
+        [point] = look.lines_chart(frame, None)["data"]["values"]
+        assert point["time"] == shifted and point["told"] in bar["told"]
 
 
 @pytest.mark.usefixtures("pages")
