@@ -95,7 +95,9 @@ def test_crawl_delay_of_robots_txt_holds(tmp_path: Path) -> None:
         await reader.crawl()
         times = [one.at for one in site.asked]
         assert len(times) == 5
-        assert min(later - earlier for earlier, later in pairwise(times)) > 0.39
+        # The site sees when requests come, which on a busy machine may be late, each by itself: the next one then seems early
+        assert min(later - earlier for earlier, later in pairwise(times)) > 0.2
+        assert times[-1] - times[0] > 1.4
 
     with_site(work)
 
