@@ -115,7 +115,8 @@ def _command(command: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         code = process.wait()
     except KeyboardInterrupt:
-        code = _last_wait(process)
+        # 0 may stand for an end that nobody knows: the interrupt comes as the answer of waitpid does, and it is lost
+        code = _last_wait(process) or -signal.SIGINT
     except SystemExit:
         process.terminate()
         _last_wait(process)
