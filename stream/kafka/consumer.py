@@ -34,6 +34,7 @@ AHEAD: Final = (
 )
 SLICE: Final = 0.1  # seconds a poll of Kafka waits, so that a sharing out goes on meanwhile
 SHARING: Final = 3.0  # seconds to wait for the others in a sharing out
+STUCK: Final = 60.0  # seconds without a record after which a member looks whether the group stands still
 ATTEND: Final = 1.0  # seconds after which every topic gets such a slice, whatever the others bring
 _STALE: Final = (
     errors.CommitFailedError,
@@ -187,8 +188,14 @@ class Member:
         self._name = clients.name(topic)
         self._owned: dict[TopicPartition, _Owned] = {}
         self._fresh: set[TopicPartition] = set()
-        self._consumer: Any = clients.member(clients.name(group_of(group, topic)))
-        self._consumer.subscribe(topics=[self._name], listener=_Listener(self))
+        self._looked = time.monotonic()  # when something came, or when it was last looked why nothing does
+        self._behind: dict[TopicPartition, int] = {}  # what had not been handled then, and where the group stood
+        self._consumer: Any = self._joining()
+
+    def _joining(self) -> Any:
+        consumer = self._clients.member(self._clients.name(group_of(self.group, self._topic)))
+        consumer.subscribe(topics=[self._name], listener=_Listener(self))
+        return consumer
 
     def _inside(self) -> bool:
         """Is this member in the group, and no sharing out under way? Takes part in one."""
@@ -201,6 +208,50 @@ class Member:
 
     def poll(self, max_records: int, timeout: float) -> list[Batch]:
         """What has come, after at most `timeout` seconds; a sharing out may take longer."""
+        batches = self._poll(max_records, timeout)
+        now = time.monotonic()
+        if batches:
+            self._looked = now
+            self._behind = {}
+        elif now - self._looked > STUCK:
+            self._looked = now
+            if self._stands_still():
+                self._join_anew()
+        return batches
+
+    def _stands_still(self) -> bool:
+        """Is there a partition in which nothing was handled since the last look although something lies there? Nobody's, after a
+        sharing out that did not end, or one whose owner gets nothing any more."""
+        before, self._behind = self._behind, {}
+        try:
+            with self._clients.errors():
+                for partition in self._consumer.partitions_for_topic(self._name) or ():
+                    place = TopicPartition(self._name, partition)
+                    found = marked(self._consumer.committed(place, metadata=True, timeout_ms=5000), self._generation)
+                    first, end = (ours(self._generation, offset) for offset in self._source.ends(place))
+                    at = max(first, found.offset if found else first)
+                    if at < end:
+                        self._behind[place] = at
+        except (LogUnavailable, UnknownTopic):
+            return False
+        return any(before.get(place) == at for place, at in self._behind.items())
+
+    def _join_anew(self) -> None:
+        """Leaves the group and joins it as another member, which makes it share everything out once more."""
+        extra = {"action": "joined-anew", "topic": self._topic}
+        logger.warning("%s: %s stands still; joining the group anew", self.group, self._name, extra=extra)
+        try:
+            with self._clients.errors():
+                joining = self._joining()
+        except LogUnavailable as error:
+            logger.info("%s", error, extra={"action": "waiting"})
+            return
+        self.close()
+        self._fresh.clear()
+        self._behind = {}
+        self._consumer = joining
+
+    def _poll(self, max_records: int, timeout: float) -> list[Batch]:
         if not self._inside():
             return []
         waiting = sum(len(one.waiting) for one in self._owned.values())

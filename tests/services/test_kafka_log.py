@@ -236,3 +236,20 @@ def _leaving(member: str) -> object:
     from kafka.admin import MemberToRemove
 
     return MemberToRemove(member_id=member)
+
+
+def test_a_group_that_stands_still_is_joined_anew(log_factory: LogFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is that keeps a member from getting what lies in its partitions."""
+    monkeypatch.setattr("stream.kafka.consumer.STUCK", 0.5)
+    log = log_factory()
+    with log.consumer("g", [RAW]) as consumer:
+        log.append(RAW, [Record(b"k", b"%d" % number) for number in range(5)])
+        for batch in polled(consumer, 5):
+            consumer.commit(batch)
+        member = consumer._members[RAW]  # type: ignore[attr-defined]
+        deaf = member._consumer
+        deaf.poll = lambda **_: {}
+        log.append(RAW, [Record(b"k", b"%d" % number) for number in range(5, 9)])
+        found = sorted(record.value for batch in polled(consumer, 4) for record in batch.records)
+        assert found == [b"%d" % number for number in range(5, 9)]
+        assert member._consumer is not deaf
