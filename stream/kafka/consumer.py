@@ -415,7 +415,7 @@ class Member:
                 try:
                     self._commit(place, at, owned.epoch, owned.forced)
                 except (Fenced, LogUnavailable):
-                    continue
+                    continue  # nothing was handled: the next poll says what is the matter, or the next owner steps over
                 owned.committed = owned.handed = at
 
     def _position(self, place: TopicPartition) -> int:

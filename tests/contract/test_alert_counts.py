@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-from index_backends import BACKENDS, START, Stores, edit, ids, mention, opened, settled
+from index_backends import START, Stores, edit, ids, mention, settled
 
 from alerts.counts import Subject
 from index import parse_query
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 def test_negative_towards_the_brand_counts(stores: Stores) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 import pytest
-from index_backends import BACKENDS, START, Stores, found, opened, settled
+from index_backends import START, Stores, found, settled
 
 from enrichment import GROUP, Enricher, EnrichmentSettings, retag, run_worker
 from index import Index
@@ -48,12 +48,6 @@ IDS: Final = [mention_id(f"item:{number}") for number in range(len(CORRECTIONS))
 @pytest.fixture(scope="module")
 def enrichers() -> tuple[Enricher, Enricher]:
     return Enricher(OLD, SETTINGS), Enricher(NEW, SETTINGS)
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 @pytest.fixture

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from index_backends import BACKENDS, START, Stores, at, edit, erase, erase_author, found, ids, mention, opened, settled
+from index_backends import START, Stores, at, edit, erase, erase_author, found, ids, mention, settled
 
 from index import BadEdit, Index, Retagged, Tally, erased_among
 from stream import Edit, Fenced, Mention, Position
 
 ALL = {"match_all": {}}
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 @pytest.fixture

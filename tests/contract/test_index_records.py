@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from index_backends import BACKENDS, Stores, opened
+from index_backends import Stores
 
 from enrichment import RetagWish
 from enrichment.models import MODEL, TAGGING
 from index import Conflict, Records
 from index.elastic.records import DECISIONS
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from index_backends import BACKENDS, Stores, opened
+from index_backends import Stores
 
 from index import Index
 from infra.testbed.waiting import PATIENCE, until
@@ -23,12 +22,6 @@ from ronzio.process import Stop
 from stream import utc_now
 
 SHORT = 3.0  # seconds a lease is good for; on a busy machine a renewal may come a second late
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 class Process:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from index_backends import BACKENDS, START, Stores, opened, settled
+from index_backends import START, Stores, opened, settled
 
 from enrichment import GROUP, Enricher, EnrichmentSettings, bring_in, retag, run_worker
 from index import Index, Tally
@@ -40,12 +40,6 @@ retag(open_log(where / "log"), open_index(where / "index"), new, lambda: False, 
 @pytest.fixture(scope="module")
 def enrichers() -> tuple[Enricher, Enricher]:
     return Enricher(OLD, SETTINGS), Enricher(NEW, SETTINGS)
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from index_backends import BACKENDS, START, Stores, edit, elastic_settings, ids, mention, opened, settled
+from index_backends import START, Stores, edit, elastic_settings, ids, mention, settled
 
 from enrichment import Enricher, ask_for_retag, fulfil, retag_wish
 from index import Index
@@ -19,12 +18,6 @@ from ronzio.settings import RonzioSettings
 from stream import open_log
 
 MANY = 700  # some pages
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from index_backends import BACKENDS, START, Stores, edit, found, ids, mention, opened, settled
+from index_backends import START, Stores, edit, found, ids, mention, settled
 
 from enrichment import Enricher, EnrichmentSettings, Judgement, Passage
 from enrichment.second_opinion import Asker
@@ -39,12 +39,6 @@ class Grumpy:
 @pytest.fixture(scope="module")
 def enricher() -> Enricher:
     return Enricher(BRANDS, EnrichmentSettings(), Grumpy())
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 @pytest.fixture

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 from click.testing import CliRunner
-from index_backends import BACKENDS, ELASTICSEARCH, START, Stores, ids, mention, opened, settled
+from index_backends import ELASTICSEARCH, START, Stores, ids, mention, settled
 
 from enrichment import (
     CannotTeach,
@@ -38,12 +37,6 @@ LESSON = Lesson("lost-luggage", "ground-staff", "Bagagli smarriti", mentions=ids
 @pytest.fixture(scope="module")
 def enricher() -> Enricher:
     return Enricher([Brand(name="Acme")], EnrichmentSettings(story_window=1024))
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
-from index_backends import BACKENDS, START, Stores, edit, mention, opened, settled
+from index_backends import START, Stores, edit, mention, settled
 
 from enrichment import (
     SENTIMENT,
@@ -31,12 +29,6 @@ TALK = ["oggi", "domani", "sempre", "amici", "festa", "musica", "sole", "mare", 
 @pytest.fixture
 def enricher() -> Enricher:
     return Enricher([Brand(name="Acme")], EnrichmentSettings(story_window=1024, engine="compact"))
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 @pytest.fixture

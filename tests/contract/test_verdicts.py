@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
-from index_backends import BACKENDS, START, Stores, edit, ids, mention, opened, settled
+from index_backends import START, Stores, edit, ids, mention, settled
 
 from dashboard import bodies
 from index import Index, Json
-
-
-@pytest.fixture(params=BACKENDS)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    with opened(request.param, tmp_path) as factory:
-        yield factory
 
 
 @pytest.fixture
