@@ -30,7 +30,7 @@ FEWEST: Final = 3  # items without which nothing can be said
 STEPS: Final = 2  # must lead to a candidate for a story; one where the text has few items
 SHORT: Final = 10  # items
 LOOKED_AT: Final = 4  # candidates of a mention, for its story and for its event
-_RESTORED_AT_ONCE: Final = 1024
+PIECES: Final = 16  # of a window, taken in one after another: room is made for a piece before it is looked at
 
 
 class Group(NamedTuple):
@@ -41,11 +41,12 @@ class Group(NamedTuple):
 
 
 class Stories:
-    """The window. Same mentions in the same order give the same groups, in whatever batches (but at the window's far edge); not
-    shared between processes."""
+    """The window. Same mentions in the same order give the same groups, in whatever batches, but for the oldest sixteenth of the
+    window, which may be forgotten early; not shared between processes."""
 
     def __init__(self, size: int = 131_072) -> None:
         self._size = size
+        self._piece = max(1, size // PIECES)
         self._neighbours = Neighbours(size)
         self._rarity = Rarity()
         self._ids: list[str] = [""] * size
@@ -66,15 +67,15 @@ class Stories:
         """The group of each mention, and of earlier ones whose group has changed by them. One seen before keeps the group it
         had. Takes the new ones in."""
         told: dict[str, Group] = {}
-        for start in range(0, len(ids), self._size):  # more at once than the window holds: piece by piece
-            piece = slice(start, start + self._size)
+        for start in range(0, len(ids), self._piece):
+            piece = slice(start, start + self._piece)
             told |= self._take(ids[piece], signatures[piece], None)
         return told
 
     def restore(self, mentions: Iterable[Mapping[str, Any]]) -> None:
         """Takes in mentions as stored, oldest first, with the groups they have: the window after a restart."""
         rest = iter(mentions)
-        while some := list(islice(rest, min(self._size, _RESTORED_AT_ONCE))):
+        while some := list(islice(rest, self._piece)):
             groups = [Group(one.get("story") or one["id"], one.get("event") or one["id"]) for one in some]
             self._take([one["id"] for one in some], [one.get("signature", "") for one in some], groups)
 

@@ -24,7 +24,7 @@ from enrichment import GROUP, STORIES_GROUP
 from index import open_index
 from infra.testbed.waiting import until
 from ronzio.status import books
-from stream import EDITS, RAW, SIGNATURES, Edit, Item, Record, mention_id, open_log
+from stream import EDITS, RAW, SIGNATURES, Edit, Item, Log, Record, Signatures, mention_id, open_log
 
 pytestmark = [
     pytest.mark.services,
@@ -100,6 +100,16 @@ def item(number: int) -> Item:
     )  # fmt: skip
 
 
+def told(log: Log) -> dict[str, str]:
+    """The story of every mention, by all that was ever said: the last word holds, and what is not spoken of is its own."""
+    (first, end) = log.ends(SIGNATURES)[0]
+    stories: dict[str, str] = {}
+    for record in log.read(SIGNATURES, 0, first, end - first):
+        said = msgspec.json.decode(record.value, type=Signatures)
+        stories |= {id: id for id in said.signatures if id not in stories} | said.stories
+    return stories
+
+
 def test_nothing_is_lost_nothing_twice_and_the_books_balance(prefix: str) -> None:
     chance = random.Random(4)
     log, index = open_log(kafka_settings(prefix)), open_index(elastic_settings(prefix))
@@ -157,6 +167,9 @@ def test_nothing_is_lost_nothing_twice_and_the_books_balance(prefix: str) -> Non
     for number, batch in notes.items():
         if number % 13:
             assert found[mention_id(f"item:{number}")]["note"] == f"{batch}", "the last edit counts"
+    telling = told(log)
+    assert wanted <= telling.keys(), "every signature reaches who tells the stories"
+    assert {id: body["story"] for id, body in found.items()} == {id: telling[id] for id in found}
     groups: dict[int, set[str]] = {}
     for number in range(BATCHES * EACH):
         if number % 13 and number % 10 == 0:

@@ -345,6 +345,15 @@ def test_what_left_the_window_is_forgotten() -> None:
     assert stories(window, ("b", text)) == ["b"]
 
 
+def test_a_batch_larger_than_the_window_forgets_no_more_than_one_by_one() -> None:
+    window = Stories(1024)
+    text = " ".join(ARTICLE)
+    others = [(f"n{number}", f"parola{number} altra{number} terza{number} quarta{number}") for number in range(2900)]
+    stories(window, ("a", text))
+    told = stories(window, ("b", text), *others[:2000], ("c", text), *others[2000:], ("d", text))
+    assert (told[0], told[2001], told[-1]) == ("a", "c", "c")
+
+
 def test_a_story_lives_as_long_as_copies_come() -> None:
     window = Stories(1024)
     text = " ".join(ARTICLE)
