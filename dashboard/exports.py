@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -21,38 +22,50 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 from dashboard import bodies, context
-from index import COLUMNS, BadQuery, Json, rows, safe_cell
+from dashboard.words import refusal
+from i18n import language_or_default, reworded, translator
+from index import COLUMNS, BadQuery, IndexFailure, Json, rows, safe_cell
 from stream import utc_now
 
+logger = logging.getLogger(__name__)
 _NUMBERS = {"score": pa.float64(), "confidence": pa.float64(), "reach": pa.int64()}
 BATCH = 1000
 
 
 async def export(request: Request) -> Response:
-    """Every mention that `q` (Lucene), `period` and the filters match, newest first."""
+    """Every mention that `q` (Lucene), `period` and the filters match, newest first; what goes wrong in the language `lang`."""
     form = request.path_params["form"]
+    spoken = language_or_default(request.query_params.get("lang"), context.current().settings.language)
+    _ = translator("dashboard", spoken).gettext
     try:
         query = _query(request)
+        if form == "csv":
+            parts = _csv(query)
+            begun = await run_in_threadpool(next, parts)  # a store that does not answer is told before the file begins
+            head = {"content-disposition": 'attachment; filename="ronzio.csv"'}
+            return StreamingResponse(chain([begun], parts), media_type="text/csv; charset=utf-8", headers=head)
+        if form == "parquet":
+            path = await run_in_threadpool(_parquet, query)
+            return FileResponse(
+                path,
+                filename="ronzio.parquet",
+                media_type="application/vnd.apache.parquet",
+                background=BackgroundTask(path.unlink),
+            )
     except BadQuery as error:
-        return PlainTextResponse(str(error), 400)
-    if form == "csv":
-        head = {"content-disposition": 'attachment; filename="ronzio.csv"'}
-        return StreamingResponse(_csv(query), media_type="text/csv; charset=utf-8", headers=head)
-    if form == "parquet":
-        path = await run_in_threadpool(_parquet, query)
-        return FileResponse(
-            path,
-            filename="ronzio.parquet",
-            media_type="application/vnd.apache.parquet",
-            background=BackgroundTask(path.unlink),
-        )
-    return PlainTextResponse("csv or parquet", 404)
+        return PlainTextResponse("\n".join(refusal(error, spoken)), 400)
+    except (IndexFailure, OSError) as error:
+        logger.error("the store does not answer: %s", error, extra={"action": "export-failed"})
+        away = _("The mentions cannot be read right now. Please try again in a moment.")
+        return PlainTextResponse(f"{away}\n{reworded(str(error), spoken)}", 503)
+    return PlainTextResponse(_("There are exports as csv and as parquet only."), 404)
 
 
-def address(form: str, query: str, period: str | None, filters: Mapping[str, Sequence[str]]) -> str:
+def address(form: str, query: str, period: str | None, filters: Mapping[str, Sequence[str]], spoken: str) -> str:
     """Where the page's export is."""
     asked = {
         "q": query,
+        "lang": spoken,
         "period": period or "",
         **{name: list(values) for name, values in filters.items()},
     }
@@ -86,8 +99,12 @@ def _parquet(query: Json) -> Path:
     schema = pa.schema([(column, _NUMBERS.get(column, pa.string())) for column in COLUMNS])
     with tempfile.NamedTemporaryFile(suffix=".parquet", delete=False) as file:
         path = Path(file.name)
-    found = rows(context.index(), query)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        while batch := list(islice(found, BATCH)):
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    try:
+        found = rows(context.index(), query)
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            while batch := list(islice(found, BATCH)):
+                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    except BaseException:
+        path.unlink()
+        raise
     return path

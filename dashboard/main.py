@@ -54,7 +54,14 @@ def main() -> None:
         )  # fmt: skip
     if told := st.session_state.pop("toast", None):
         st.toast(told, icon=":material/check:")
-    page.run()
+    if st.session_state.get("shown") == page.url_path:
+        page.run()
+        return
+    with st.spinner(
+        _("One moment …")
+    ):  # only where there is nothing yet: else it would push the page down at every click
+        page.run()
+    st.session_state["shown"] = page.url_path
 
 
 def _choose_language() -> None:

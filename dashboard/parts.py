@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from dashboard import context, data
-from dashboard.words import _, ago, inert, label, moment, ngettext, number, problem, told
+from dashboard.words import _, ago, inert, label, moment, ngettext, number, refusal, told
 from index import BadQuery, IndexFailure, Json
 from stream import LogError, utc_now
 
@@ -49,9 +49,9 @@ def guarded() -> Iterator[None]:
 
 def bad_query(error: BadQuery) -> None:
     """Why a typed query cannot be answered, and where."""
-    place = _(" (at letter {column})").format(column=error.column) if error.column else ""
-    st.error(_("The query cannot be answered") + place, icon=":material/error:")
-    st.text(problem(error))
+    headline, reason = refusal(error)
+    st.error(headline, icon=":material/error:")
+    st.text(reason)
 
 
 def own_brands() -> list[str]:

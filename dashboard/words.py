@@ -202,11 +202,19 @@ def told(text: str) -> str:
     return reworded(text, language())
 
 
-def problem(error: BadQuery | ex.ExpressionError) -> str:
-    """What is wrong with a typed query, in the visitor's language where there are words for it."""
+def problem(error: BadQuery | ex.ExpressionError, spoken: str = "") -> str:
+    """What is wrong with a typed query, in the visitor's language (or in `spoken`) where there are words for it."""
+    spoken = spoken or language()
     if not error.template:
-        return told(str(error))
-    return translator("expressions", language()).gettext(error.template).format(**error.values)
+        return reworded(str(error), spoken)
+    return translator("expressions", spoken).gettext(error.template).format(**error.values)
+
+
+def refusal(error: BadQuery, spoken: str = "") -> tuple[str, str]:
+    """That a typed query cannot be answered and where, and why not; in the language of `problem`."""
+    _ = translator("dashboard", spoken or language()).gettext
+    place = _(" (at letter {column})").format(column=error.column) if error.column else ""
+    return _("The query cannot be answered") + place, problem(error, spoken)
 
 
 def inert(text: str) -> str:

@@ -22,7 +22,11 @@ def feeds_of_page(body: bytes, url: str) -> list[str]:
     """Absolute addresses. A page that cannot be read offers none."""
     try:
         page = html.document_fromstring(body[:LONGEST])
-    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+    except (
+        etree.ParserError,
+        etree.XMLSyntaxError,
+        ValueError,
+    ):  # whoever asks says that there is no feed behind the page
         return []
     base = urljoin(url, next(iter(page.xpath("//base/@href")), ""))
     ranked: list[tuple[int, int, str]] = []
@@ -31,7 +35,7 @@ def feeds_of_page(body: bytes, url: str) -> list[str]:
             continue
         try:
             address = check_address(urljoin(base, link.get("href").strip()))
-        except ValueError:
+        except ValueError:  # an address of another kind (feed:, itpc:) cannot be read
             continue
         if not _COMMENTS.search(f"{address} {link.get('title') or ''}"):
             ranked.append((bool(_SECTION.search(address)), place, address))

@@ -50,7 +50,7 @@ def utf8_of(body: bytes, content_type: str = "") -> bytes:
     if b"\0" not in body[:1000]:
         try:
             body[:-4].decode("utf-8")  # the end may be cut in the middle of a character
-        except UnicodeDecodeError:
+        except UnicodeDecodeError:  # in another encoding, which the page or the header names
             pass
         else:
             return body

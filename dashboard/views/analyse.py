@@ -15,6 +15,7 @@ from dashboard.words import (
     by_field,
     field_names,
     label,
+    language,
     moment,
     ngettext,
     number,
@@ -78,8 +79,8 @@ def _answer(query: str, period: str, by: list[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(ngettext("**{count}** mention", "**{count}** mentions", total).format(count=number(total)))
         with st.container(horizontal=True, width="content"):
-            st.link_button("CSV", address("csv", query, period, {}), icon=":material/download:")
-            st.link_button("Parquet", address("parquet", query, period, {}), icon=":material/download:")
+            st.link_button("CSV", address("csv", query, period, {}, language()), icon=":material/download:")
+            st.link_button("Parquet", address("parquet", query, period, {}, language()), icon=":material/download:")
     if not total:
         st.info(
             _("No mention matches this. Take away a word, or choose a longer period."), icon=":material/search_off:"

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import bodies, data, detail, learning, parts, state
 from dashboard.exports import address
-from dashboard.words import _, by_field, field_names, ngettext, number, period_name
+from dashboard.words import _, by_field, field_names, language, ngettext, number, period_name
 from index import Json
 from stream import SENTIMENTS, STATUSES, mention_id, utc_now
 
@@ -104,8 +104,8 @@ def _results(wanted: list[Json], query: str, period: str | None, filters: dict[s
         with st.container(horizontal=True, width="content"):
             learning.topic_from(found)
             shown = {**filters, **_groups()}
-            st.link_button("CSV", address("csv", query, period, shown), icon=":material/download:")
-            st.link_button("Parquet", address("parquet", query, period, shown), icon=":material/download:")
+            st.link_button("CSV", address("csv", query, period, shown, language()), icon=":material/download:")
+            st.link_button("Parquet", address("parquet", query, period, shown, language()), icon=":material/download:")
     if turned == 1:
         st.fragment(_newer, run_every=5)(wanted, drawn_at)
     for mention in found:

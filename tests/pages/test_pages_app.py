@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,9 +17,11 @@ import pytest
 import streamlit
 from msgspec.structs import replace
 from pages_harness import BRANDS, fill, mention
+from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, bodies, context, data, look
+from dashboard.exports import export
 from dashboard.words import inert
 from enrichment import Models, RetagWish, retag_wish
 from index import BadQuery, Index, IndexFailure, Json, open_index, open_upkeep
@@ -317,6 +320,22 @@ def test_a_store_that_does_not_answer_is_said_in_words(view: str, monkeypatch: p
     page = opened(view)
     assert "non si possono leggere" in words(page)
     assert "the disk is gone" in words(page)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.usefixtures("pages")
+def test_an_export_from_a_store_that_does_not_answer_says_so(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Index, *_: object, **__: object) -> None:
+        raise IndexFailure("the disk is gone")
+
+    monkeypatch.setattr(type(context.index()), "scan", fail)
+    scope = {"type": "http", "path_params": {"form": form}, "query_string": b"lang=it", "headers": []}
+    answer = asyncio.run(export(Request(scope)))
+    assert answer.status_code == 503
+    assert (
+        bytes(answer.body).decode()
+        == "Ora le menzioni non si possono leggere. Riprova tra un momento.\nthe disk is gone"
+    )
 
 
 def test_a_bad_query_is_an_index_failure_with_its_place() -> None:

@@ -203,6 +203,24 @@ def test_what_cannot_be_given_is_refused(site: Site, path: str, status: int) -> 
     refused.value.close()
 
 
+@pytest.mark.parametrize(
+    ("spoken", "headline", "reason"),
+    [
+        ("it", "La ricerca non può avere risposta (alla lettera 8)", "manca una parola"),
+        ("en", "The query cannot be answered (at letter 8)", "a word is missing"),
+    ],
+)
+def test_an_export_says_what_is_wrong_in_the_language_of_the_page(
+    site: Site, spoken: str, headline: str, reason: str
+) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{site.address}/export/csv?q=brand:(&lang={spoken}")
+    first, _line, why = refused.value.read().decode().partition("\n")
+    assert first == headline
+    assert reason in why
+    refused.value.close()
+
+
 def test_a_mail_is_shown_in_a_frame_that_runs_nothing(site: Site, browser: Browser) -> None:
     page = opened(browser, f"{site.address}/alerts")
     page.get_by_role("tab", name="E-mail").click()
