@@ -1,4 +1,4 @@
-"""Which of the texts seen last may have something in common with a new one: sketches in, candidates out.
+"""Which of the texts seen last have most in common with a new one, as far as can be told quickly: sketches in, numbers out.
 
 A table holds for each key the text seen last with it. Keys are a sketch's words, which lead to texts about the same thing, and
 its steps, from one item to the next one: a step is rare even where both its items are common, so texts that share some are
@@ -17,18 +17,21 @@ from numpy.typing import NDArray
 from enrichment.signatures import Signature
 
 PER_TEXT: Final = 16  # places of the table for each text in the window
-WORDS: Final = 2  # must lead to a candidate, or one step
+MOST: Final = 4  # texts found, of each kind
+STEPS: Final = 2  # must lead to a copy; one where the text has few items
+SHORT: Final = 10  # items
+WORDS: Final = 2  # must lead to a related text
 _MIX, _STEP = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x9E3779B97F4A7C15)
-_TEXT: Final = 40  # bits of a text's number
 _PLACE: Final = 32  # bits of the place of a key among those of a batch
+_AGE: Final = 32  # bits of a text's
+_COUNT: Final = 7  # bits of a count of steps or words, of which a signature has at most 64
 
 
-class Candidate(NamedTuple):
-    """A text in the window, and how many steps and words lead to it."""
+class Found(NamedTuple):
+    """Numbers of texts in the window, at most `MOST` of each, the likeliest first and of equally likely ones the latest."""
 
-    number: int
-    steps: int
-    words: int
+    copies: list[int]  # to which steps lead
+    related: list[int]  # to which words lead
 
 
 class Neighbours:
@@ -40,16 +43,22 @@ class Neighbours:
         self._shift = np.uint64(64 - bits)
         self._table = np.full(1 << bits, -1, np.int64)
 
-    def take(self, texts: Sequence[Signature], first: int) -> list[list[Candidate]]:
-        """Takes texts in, of which the first has number `first`, at most `size`; the candidates of each among those before."""
+    def take(self, texts: Sequence[Signature], first: int) -> list[Found]:
+        """Takes texts in, of which the first has number `first`, at most `size`; what is found for each among those before."""
         if not texts:
             return []
         keys, numbers, is_word = _keys(texts, first)
         slots = ((keys * _MIX) >> self._shift).astype(np.int64)
         holders = self._holders(slots, numbers)
-        holders[holders <= first + len(texts) - 1 - self._size] = -1
+        end = first + len(texts)
+        holders[holders <= end - 1 - self._size] = -1
         self._table[slots] = numbers  # of equal ones the last holds
-        return _counted(holders, numbers, is_word, first, len(texts))
+        led = (holders >= 0) & (holders < numbers)
+        pairs = _counted(numbers[led] - first, end - holders[led], is_word[led])
+        least = np.array([STEPS if len(one.items) > 4 * SHORT else 1 for one in texts])
+        copies = _likeliest(pairs, pairs.steps, pairs.steps >= least[pairs.text], end, len(texts))
+        related = _likeliest(pairs, pairs.words, pairs.words >= WORDS, end, len(texts))
+        return list(map(Found, copies, related))
 
     def _holders(self, slots: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Who held each slot when it was the text's turn, as if they came one by one."""
@@ -75,19 +84,33 @@ def _keys(texts: Sequence[Signature], first: int) -> tuple[NDArray[np.uint64], N
     return keys[order], numbers[order], order < len(words)
 
 
-def _counted(
-    holders: NDArray[np.int64], numbers: NDArray[np.int64], is_word: NDArray[np.bool_], first: int, texts: int
-) -> list[list[Candidate]]:
-    led = (holders >= 0) & (holders < numbers)
-    packed = np.sort((numbers[led] - first) << _TEXT + 1 | holders[led] << 1 | is_word[led])
+class _Pairs(NamedTuple):
+    """Texts taken in and texts in the window to which keys lead, each pair once."""
+
+    text: NDArray[np.int64]  # which of those taken in
+    age: NDArray[np.int64]  # how far the other one is behind the end of those taken in
+    steps: NDArray[np.int64]
+    words: NDArray[np.int64]
+
+
+def _counted(text: NDArray[np.int64], age: NDArray[np.int64], is_word: NDArray[np.bool_]) -> _Pairs:
+    packed = np.sort(text << _AGE + 1 | age << 1 | is_word)
     keys = packed >> 1
     begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     words = np.add.reduceat(packed & 1, begins) if len(begins) else packed
-    steps = np.diff(begins, append=len(keys)) - words
-    enough = (words >= WORDS) | (steps > 0)
-    keys = keys[begins[enough]]  # ascending, so one text's candidates stand together
-    candidates = list(
-        map(Candidate, (keys & (1 << _TEXT) - 1).tolist(), steps[enough].tolist(), words[enough].tolist())
-    )
-    ends = np.searchsorted(keys >> _TEXT, np.arange(texts + 1)).tolist()
-    return [candidates[start:end] for start, end in pairwise(ends)]
+    keys, counts = keys[begins], np.diff(begins, append=len(keys))
+    return _Pairs(keys >> _AGE, keys & (1 << _AGE) - 1, counts - words, words)
+
+
+def _likeliest(
+    pairs: _Pairs, counts: NDArray[np.int64], wanted: NDArray[np.bool_], end: int, texts: int
+) -> list[list[int]]:
+    """Of each text the pairs `wanted` with the greatest counts."""
+    few = (1 << _COUNT) - 1 - counts[wanted]
+    packed = np.sort(pairs.text[wanted] << _AGE + _COUNT | few << _AGE | pairs.age[wanted])
+    text = packed >> _AGE + _COUNT
+    begins = np.searchsorted(text, np.arange(texts))
+    best = np.arange(len(packed)) - begins[text] < MOST
+    numbers = (end - (packed[best] & (1 << _AGE) - 1)).tolist()
+    ends = np.searchsorted(text[best], np.arange(texts + 1)).tolist()
+    return [numbers[start:stop] for start, stop in pairwise(ends)]

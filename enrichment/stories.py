@@ -9,15 +9,13 @@ window is bounded: `size` mentions, then the oldest is forgotten; an event whose
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import islice
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from enrichment.boilerplate import Boilerplate
 from enrichment.events import HOURS, LASTS, NEAR, WIDE, Rarity
-from enrichment.neighbours import WORDS, Candidate, Neighbours
+from enrichment.neighbours import Found, Neighbours
 from enrichment.overlap import Overlap, overlap
 from enrichment.signatures import NONE, Signature, Sketch, parse, words_of
 
@@ -27,9 +25,6 @@ PART: Final = 0.75  # share of the shorter text's items from which it is part of
 PART_ITEMS: Final = 8  # which it must have at least for that
 UNSURE: Final = 0.8  # in place of ALIKE, where boilerplate is not known or is nearly all there is
 FEWEST: Final = 3  # items without which nothing can be said
-STEPS: Final = 2  # must lead to a candidate for a story; one where the text has few items
-SHORT: Final = 10  # items
-LOOKED_AT: Final = 4  # candidates of a mention, for its story and for its event
 PIECES: Final = 16  # of a window, taken in one after another: room is made for a piece before it is looked at
 
 
@@ -54,7 +49,7 @@ class Stories:
         # By the list and not by `self`: a window that is dropped must go at once, and cycles are looked for rarely
         self._boilerplate = Boilerplate(lambda number: signatures[number % size].sketch())
         self._groups: list[Group] = [Group("", "")] * size
-        self._members: dict[str, deque[int]] = {}  # of a story, ascending
+        self._members: dict[str, list[int]] = {}  # of a story, ascending; a deque of one takes 600 bytes
         self._joined: dict[str, set[str]] = {}  # to an event: its stories but the first
         self._by_id: dict[str, int] = {}
         self._by_exact: dict[bytes, int] = {}
@@ -89,15 +84,13 @@ class Stories:
         read = [parse(signatures[place]) for place in places]
         self._forget(len(places))
         found = self._neighbours.take(read, self._next)
-        for place, signature, words, candidates in zip(places, read, words_of(read), found, strict=True):
+        for place, signature, words, likely in zip(places, read, words_of(read), found, strict=True):
             id = ids[place]
             if known is not None:
                 group = self._known(known[place])
-            elif candidates:
-                group, moved = self._told(id, signature, words, candidates)
-                told |= moved
             else:
-                group = self._alone(id, signature)
+                group, moved = self._told(id, signature, words, likely)
+                told |= moved
             told[id] = group
             self._put(id, signature, words, group)
         return told
@@ -120,7 +113,7 @@ class Stories:
             if group.story == self._ids[place]:
                 self._rarity.remove(signature.words())
             members = self._members[group.story]
-            members.popleft()
+            del members[0]
             if not members:
                 del self._members[group.story]
                 self._leave(group)
@@ -133,7 +126,7 @@ class Stories:
         if group.story in self._members:
             self._members[group.story].append(self._next)
         else:
-            self._members[group.story] = deque((self._next,))
+            self._members[group.story] = [self._next]
             if group.story != group.event:
                 self._joined.setdefault(group.event, set()).add(group.story)
         self._by_id[id] = self._next
@@ -146,30 +139,16 @@ class Stories:
         self._next += 1
 
     # -- deciding -----------------------------------------------------------------------------------------------------
-    def _told(
-        self, id: str, signature: Signature, words: list[int], candidates: Sequence[Candidate]
-    ) -> tuple[Group, dict[str, Group]]:
+    def _told(self, id: str, signature: Signature, words: list[int], found: Found) -> tuple[Group, dict[str, Group]]:
         """The group of a new mention, and the new ones of mentions whose stories it makes one."""
-        partners = self._equal(signature)
-        least = STEPS if len(signature.items) > 4 * SHORT else 1
-        likely = [candidate for candidate in candidates if candidate.steps >= least]
-        if likely:
+        partners = [self._by_exact[signature.exact]] if signature.exact in self._by_exact else []
+        if found.copies:
             sketch = signature.sketch()
-            best = sorted(likely, key=itemgetter(1, 0), reverse=True)[:LOOKED_AT]
-            partners += [one.number for one in best if self._repeats(signature, sketch, one.number)]
+            partners += [number for number in found.copies if self._repeats(signature, sketch, number)]
         if not partners:
-            return Group(id, self._event(signature, words, candidates) or id), {}
+            return Group(id, self._event(signature, words, found.related) or id), {}
         groups = {self._groups[number % self._size] for number in partners}
         return (groups.pop(), {}) if len(groups) == 1 else self._made_one(groups)
-
-    def _equal(self, signature: Signature) -> list[int]:
-        """The mention with equal text, if there is one."""
-        return [self._by_exact[signature.exact]] if signature.exact in self._by_exact else []
-
-    def _alone(self, id: str, signature: Signature) -> Group:
-        """The group of a new mention without candidates: a short text may still be equal to another."""
-        equal = self._equal(signature)
-        return self._groups[equal[0] % self._size] if equal else Group(id, id)
 
     def _made_one(self, groups: Set[Group]) -> tuple[Group, dict[str, Group]]:
         """Makes one of some stories, and one of their events, each the one that began first: the group they are now, and the
@@ -201,7 +180,7 @@ class Stories:
             if self._ids[number % self._size] == story != group.story:
                 self._rarity.remove(self._signatures[number % self._size].words())
             self._groups[number % self._size] = group
-        self._members[group.story] = deque(sorted([*self._members.get(group.story, ()), *moved]))
+        self._members[group.story] = sorted([*self._members.get(group.story, ()), *moved])
         if group.story != group.event:
             self._joined.setdefault(group.event, set()).add(group.story)
         return {self._ids[number % self._size]: group for number in moved}
@@ -239,19 +218,18 @@ class Stories:
     def _bare(self, whole: Overlap, publisher: int, other: int) -> Overlap:
         return whole.without(self._boilerplate.of(publisher), self._boilerplate.of(other))
 
-    def _event(self, signature: Signature, some: Sequence[int], candidates: Sequence[Candidate]) -> str:
+    def _event(self, signature: Signature, some: Sequence[int], related: Sequence[int]) -> str:
         """The event of the nearest story among those whose event it fits into, "" if there is none."""
         best, event = NEAR, ""
-        likely = [candidate for candidate in candidates if candidate.words >= WORDS]
-        if not likely:
+        if not related:
             return event
         words = frozenset(some)
-        for candidate in sorted(likely, key=itemgetter(2, 0), reverse=True)[:LOOKED_AT]:
-            place = candidate.number % self._size
+        for number in related:
+            place = number % self._size
             other = self._signatures[place]
             if abs(other.hour - signature.hour) <= HOURS:
                 near = self._rarity.near(words, frozenset(other.words()))
-                if near >= best and self._within(self._groups[place].event, candidate.number, signature, words):
+                if near >= best and self._within(self._groups[place].event, number, signature, words):
                     best, event = near, self._groups[place].event
         return event
 
