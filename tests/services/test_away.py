@@ -141,9 +141,9 @@ def the_log_is_away() -> None:
 
 
 @pytest.mark.usefixtures("pages")
-def test_a_minute_without_each_of_them_loses_nothing(prefix: str, stand: Stand) -> None:
+def test_a_minute_without_each_of_them_loses_nothing(prefix: str, stand: Stand, tmp_path: Path) -> None:
     log, index = open_log(kafka_settings(prefix)), open_index(elastic_settings(prefix))
-    source, workers = OnceOnly(), Workers(prefix)
+    source, workers = OnceOnly(), Workers(prefix, tmp_path / "workers.log")
     try:
         with crawling(source, prefix), ExitStack() as kafka, ExitStack() as elastic:
             until(lambda: index.count({"match_all": {}}) > 5 * BY_FETCH, "the first mentions")

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,10 +38,11 @@ FEWEST, MOST = 2, 4  # workers at a time
 
 
 class Workers:
-    """Running workers, replaced when they are killed."""
+    """Running workers, replaced when they are killed. What they said last is printed at the end, for a test that fails."""
 
-    def __init__(self, prefix: str) -> None:
-        command = [sys.executable, str(Path(__file__).with_name("worker_kills_child.py")), prefix, prefix]
+    def __init__(self, prefix: str, said: Path) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("worker_kills_child.py")), prefix, prefix, str(said)]
+        self._said = said
         self._starter = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._line() == "ready"
         self._leaving: list[int] = []
@@ -75,6 +77,8 @@ class Workers:
         for pipe in (self._starter.stdin, self._starter.stdout):
             assert pipe is not None
             pipe.close()
+        with self._said.open(encoding="utf-8") as lines:
+            sys.stdout.writelines(deque(lines, 200))
 
     def _line(self) -> str:
         assert self._starter.stdout is not None
@@ -110,10 +114,10 @@ def told(log: Log) -> dict[str, str]:
     return stories
 
 
-def test_nothing_is_lost_nothing_twice_and_the_books_balance(prefix: str) -> None:
+def test_nothing_is_lost_nothing_twice_and_the_books_balance(prefix: str, tmp_path: Path) -> None:
     chance = random.Random(4)
     log, index = open_log(kafka_settings(prefix)), open_index(elastic_settings(prefix))
-    workers = Workers(prefix)
+    workers = Workers(prefix, tmp_path / "workers.log")
     feeding = threading.Event()
 
     def feed() -> None:

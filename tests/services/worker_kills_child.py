@@ -1,6 +1,6 @@
 """Workers to be killed: loads the models once, then forks a worker for every line read, and says its process id.
 
-    python worker_kills_child.py KAFKA_PREFIX ELASTICSEARCH_PREFIX
+    python worker_kills_child.py KAFKA_PREFIX ELASTICSEARCH_PREFIX LOG_FILE
 
 The end of the input ends the rest. Every other one also tells stories. SIGTERM lets one leave in good order.
 """
@@ -28,8 +28,9 @@ from stream import Brand, Log, open_log
 SETTINGS = EnrichmentSettings(story_window=4096, batch=60)
 
 
-def work(kafka: str, elastic: str, enricher: Enricher, number: int) -> None:
-    logging.basicConfig(level=logging.INFO, filename=os.environ.get("RONZIO_KILLS_LOG", os.devnull))
+def work(kafka: str, elastic: str, said: str, enricher: Enricher, number: int) -> None:
+    told = f"%(asctime)s worker {number} %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.INFO, filename=said, format=told)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 
@@ -45,7 +46,7 @@ def work(kafka: str, elastic: str, enricher: Enricher, number: int) -> None:
         teller.join()
 
 
-def main(kafka: str, elastic: str) -> None:
+def main(kafka: str, elastic: str, said: str) -> None:
     enricher = Enricher([Brand(name="Aurora")], SETTINGS)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the killed leave nothing behind
     print("ready", flush=True)
@@ -54,7 +55,9 @@ def main(kafka: str, elastic: str) -> None:
         if not child:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
-                work(kafka, elastic, enricher, number)
+                work(kafka, elastic, said, enricher, number)
+            except Exception:
+                logging.exception("ended by itself")
             finally:
                 os._exit(1)
         print(child, flush=True)
