@@ -16,7 +16,7 @@ from index.bodies import decode, encode
 from index.documents import Documents
 from index.elastic.directory import Entry
 from index.elastic.index import ElasticIndex
-from index.elastic.writing import Show
+from index.elastic.stage import Show
 from index.embedded import EmbeddedIndex
 from index.overlay import overlaid
 from index.store import Index, Tally

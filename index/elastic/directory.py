@@ -9,8 +9,8 @@ one with the newer entry wins, in whatever order they arrive.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,8 @@ from index.elastic.layout import Layout
 from index.store import IndexFailure
 from stream import Edit, Mention
 
-GET_AT_ONCE = 2000
+GET_AT_ONCE: Final = 2000
+TRIES: Final = 50  # of a change that others keep getting before
 
 
 class Entry(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -65,6 +66,7 @@ class Directory:
     def __init__(self, client: Client, layout: Layout) -> None:
         self._client = client
         self._index = layout.directory
+        self._last_stamp = 0
 
     def read(self, ids: Sequence[str]) -> dict[str, Read]:
         """The entries of all `ids`, absent ones too, as of now."""
@@ -93,12 +95,38 @@ class Directory:
             operations.append(Operation(line, _encoded(id, entry)))
         return dict(zip(changes, self._client.bulk(operations), strict=True))
 
+    def decide(self, ids: Sequence[str], meets: Callable[[str, Read], Entry | None]) -> dict[str, Entry]:
+        """Reads entries, asks `meets` what each becomes (None: stays) and puts it; again where somebody was faster.
+        Answers the entries put."""
+        put: dict[str, Entry] = {}
+        left = list(ids)
+        for _ in range(TRIES):
+            if not left:
+                return put
+            reads = self.read(left)
+            wanted = {id: entry for id in left if (entry := meets(id, reads[id])) is not None}
+            outcomes = self.change({id: (entry, reads[id].place) for id, entry in wanted.items()})
+            left = []
+            for id, outcome in outcomes.items():
+                if outcome.done:
+                    put[id] = wanted[id]
+                elif outcome.status == 409:
+                    left.append(id)
+                else:
+                    raise IndexFailure(f"the directory refuses mention {id}: {outcome.reason}")
+        raise IndexFailure(f"{len(left)} mentions are being changed by others all the time, such as {left[0]}")
+
     def put(self, entries: Mapping[str, Entry]) -> None:
         """Puts entries over what is there, whatever it is: for moving house only. Raises StoreUnavailable, IndexFailure."""
         operations = [Operation(action("index", self._index, id), _encoded(id, entry)) for id, entry in entries.items()]
         for id, outcome in zip(entries, self._client.bulk(operations), strict=True):
             if not outcome.done:
                 raise IndexFailure(f"the directory refuses mention {id}: {outcome.reason}")
+
+    def stamp(self, before: int = 0) -> int:
+        """A version above `before` and above all given out here."""
+        self._last_stamp = max(stamp_after(before), self._last_stamp + 1)
+        return self._last_stamp
 
     def ids_after(self, after: str, most: int) -> list[str]:
         """The next ids in order, as of the last refresh."""

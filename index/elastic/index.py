@@ -19,7 +19,8 @@ from index.elastic.records import ElasticRecords
 from index.elastic.retention import retain
 from index.elastic.search import Search
 from index.elastic.settings import ElasticSettings
-from index.elastic.writing import Show, Writer
+from index.elastic.stage import Show, Stage
+from index.elastic.writing import Writer
 from index.store import Json, Records, Retagged, Tally, Written
 from stream import Edit, Mention, Position, utc_now
 
@@ -39,7 +40,8 @@ class ElasticIndex:
         self.directory = Directory(self.client, self.layout)
         self.kept = Positions(self.client, self.layout)
         self.records = ElasticRecords(self.client, self.layout)
-        self._writer = Writer(self.client, self.layout, self.directory, self.kept)
+        self._stage = Stage(self.client, self.layout, self.directory)
+        self._writer = Writer(self.client, self.layout, self.directory, self._stage, self.kept)
 
     # -- writing ------------------------------------------------------------------------------------------------------
     def resume(self, position: Position) -> int | None:
@@ -132,11 +134,11 @@ class ElasticIndex:
     # -- moving -------------------------------------------------------------------------------------------------------
     def stamp(self) -> int:
         """A version above all given out by this process."""
-        return self._writer.stamp()
+        return self.directory.stamp()
 
     def show(self, shows: Mapping[str, Show]) -> None:
         """Puts mentions on show, as `index.moving` brings them. Raises Refused."""
-        self._writer.show(shows)
+        self._stage.show(shows)
 
     # -- upkeep -------------------------------------------------------------------------------------------------------
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:

@@ -12,24 +12,24 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
-from index.bodies import encode, grouped, kept, normal
-from index.elastic.client import FIRST_PAUSE, Client, Operation, Outcome, action, again
-from index.elastic.directory import Directory, Entry, Read, stamp_after
+from index.bodies import grouped, kept, normal
+from index.elastic.client import FIRST_PAUSE, Client, Operation, action, again
+from index.elastic.directory import TRIES, Directory, Entry, Read
 from index.elastic.layout import Layout
 from index.elastic.positions import Positions
+from index.elastic.stage import Show, Stage
 from index.overlay import by_humans, checked, overlaid, worth_keeping
 from index.people import author_key
-from index.store import IndexFailure, Refused, Retagged, Tally
+from index.store import IndexFailure, Retagged, Tally
 from stream import Edit, Mention, Position
 
 logger = logging.getLogger(__name__)
 
-TRIES: Final = 50  # of a change that others keep getting before
 PAGE: Final = 1000
 
 
@@ -40,23 +40,17 @@ class New(NamedTuple):
     author: int | None
 
 
-class Show(NamedTuple):
-    """A mention to put on show, or to take off it (`mention` None), under a version."""
-
-    slice: str
-    stamp: int
-    mention: Mention | None
-
-
 class Writer:
     """The writing half of the store. One thread at a time."""
 
-    def __init__(self, client: Client, layout: Layout, directory: Directory, positions: Positions) -> None:
+    def __init__(
+        self, client: Client, layout: Layout, directory: Directory, stage: Stage, positions: Positions
+    ) -> None:
         self._client = client
         self._layout = layout
         self._directory = directory
+        self._stage = stage
         self._positions = positions
-        self._last_stamp = 0
 
     # -- mentions -----------------------------------------------------------------------------------------------------
     def write(
@@ -94,7 +88,7 @@ class Writer:
         fresh: dict[str, Entry] = {}
         for id, new in some.items():
             if id not in known:
-                fresh[id] = self._entry(new, Entry(born=born, born_offset=offset), self.stamp())
+                fresh[id] = self._entry(new, Entry(born=born, born_offset=offset), self._directory.stamp())
         shows: dict[str, Show] = {}
         finals: dict[str, Mention] = {}
         slices: dict[str, str] = {}
@@ -113,12 +107,12 @@ class Writer:
             slices[id] = entry.slice
             if entry.erased or new.author in self._positions.banned:
                 told[id] = "erased"
-                gone = Entry(erased=True, slice=entry.slice, stamp=self.stamp(entry.stamp))
+                gone = Entry(erased=True, slice=entry.slice, stamp=self._directory.stamp(entry.stamp))
                 return gone if mine and not entry.erased else None
             if not entry.live:
                 told[id] = "indexed"
                 kept = Entry(born=born, born_offset=offset, edits=entry.edits)
-                return self._entry(new, kept, self.stamp(entry.stamp))
+                return self._entry(new, kept, self._directory.stamp(entry.stamp))
             told[id] = "indexed" if mine else "duplicate"
             if entry.source != new.mention.source:
                 return None
@@ -126,12 +120,12 @@ class Writer:
                 # Is it on show? The cut may have come in between. From now on this batch is the one that brought it.
                 return msgspec.structs.replace(entry, born_offset=offset) if mine else None
             finals[id] = self._dated_as_before(new.mention, entry)
-            return self._entry(New(finals[id], new.author), entry, self.stamp(entry.stamp))
+            return self._entry(New(finals[id], new.author), entry, self._directory.stamp(entry.stamp))
 
-        for id, entry in self._change(list(known), meets).items():
+        for id, entry in self._directory.decide(list(known), meets).items():
             mention = _shown(finals.get(id, some[id].mention), entry) if entry.live else None
             shows[id] = Show(entry.slice or slices[id], entry.stamp, mention)
-        self.show(shows)
+        self._stage.show(shows)
         return told
 
     def _entry(self, new: New, kept: Entry, stamp: int) -> Entry:
@@ -147,7 +141,7 @@ class Writer:
         """An update keeps the first `published_at` where its own is only the time of fetching."""
         if mention.date_origin != "fetched":
             return mention
-        first = entry.machine or self._on_show(entry.slice, [mention.id]).get(mention.id)
+        first = entry.machine or self._stage.shown(entry.slice, [mention.id]).get(mention.id)
         if first is None:
             return mention
         return msgspec.structs.replace(
@@ -187,6 +181,9 @@ class Writer:
             # A human may have changed some meanwhile, from what was on show before
             again |= {id for id, read in self._directory.read(list(plain)).items() if read.entry.machine is not None}
             left = {id: left[id] for id in again}
+        if left:  # whoever puts them there has them told once more
+            told = "%d mentions get no story for now, they are not on show: such as %s"
+            logger.warning(told, len(left), next(iter(left)), extra={"action": "not-on-show"})
 
     def _assign_changed(self, groups: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
         """Sets the fields of the mentions that humans have changed. Answers id -> slice of the others."""
@@ -200,11 +197,11 @@ class Writer:
                 plain[id] = entry.slice
                 return None
             machine = msgspec.structs.replace(entry.machine, **groups[id])
-            return msgspec.structs.replace(entry, machine=machine, stamp=self.stamp(entry.stamp))
+            return msgspec.structs.replace(entry, machine=machine, stamp=self._directory.stamp(entry.stamp))
 
-        for id, entry in self._change(list(groups), meets).items():
+        for id, entry in self._directory.decide(list(groups), meets).items():
             assert entry.machine is not None
-            self.show({id: Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))})
+            self._stage.show({id: Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))})
         return plain
 
     def retag(self, mentions: Sequence[Retagged]) -> int:
@@ -224,11 +221,13 @@ class Writer:
             if entry.digest == one.mention.digest:
                 cut_off[id] = entry
                 return None
-            return self._entry(New(finals[id], author_key(one.mention.author)), entry, self.stamp(entry.stamp))
+            return self._entry(
+                New(finals[id], author_key(one.mention.author)), entry, self._directory.stamp(entry.stamp)
+            )
 
-        put = self._change(list(ready), meets)
+        put = self._directory.decide(list(ready), meets)
         shown = {**cut_off, **put}
-        self.show({id: Show(entry.slice, entry.stamp, _shown(finals[id], entry)) for id, entry in shown.items()})
+        self._stage.show({id: Show(entry.slice, entry.stamp, _shown(finals[id], entry)) for id, entry in shown.items()})
         return len(shown)
 
     # -- humans -------------------------------------------------------------------------------------------------------
@@ -272,18 +271,21 @@ class Writer:
                 first.add(id)
                 machine = machines.get(id)
                 if machine is None or machine.digest != entry.digest:  # changed since
-                    machine = self._on_show(entry.slice, [id]).get(id)
+                    machine = self._stage.shown(entry.slice, [id]).get(id)
             return msgspec.structs.replace(
-                entry, edits=worth_keeping(entry.edits + more), machine=machine, stamp=self.stamp(entry.stamp)
+                entry,
+                edits=worth_keeping(entry.edits + more),
+                machine=machine,
+                stamp=self._directory.stamp(entry.stamp),
             )
 
-        put = self._change(list(by_mention), meets)
+        put = self._directory.decide(list(by_mention), meets)
         put |= self._assigned_meanwhile({id: entry for id, entry in put.items() if id in first})
         shows = {}
         for id, entry in {**put, **seen_before}.items():
             if entry.live and entry.machine is not None:
                 shows[id] = Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))
-        self.show(shows)
+        self._stage.show(shows)
 
     def _assigned_meanwhile(self, entries: Mapping[str, Entry]) -> dict[str, Entry]:
         """Stories told between the moment a mention was read as it is on show and the moment its entry was put. From then on
@@ -294,7 +296,7 @@ class Writer:
                 slices.setdefault(entry.slice, []).append(id)
         groups = {}
         for slice, ids in slices.items():
-            for id, shown in self._on_show(slice, ids).items():
+            for id, shown in self._stage.shown(slice, ids).items():
                 before = entries[id].machine
                 if before is not None and (shown.story, shown.event) != (before.story, before.event):
                     groups[id] = {"story": shown.story, "event": shown.event}
@@ -304,9 +306,9 @@ class Writer:
             if entry.machine is None:
                 return None
             machine = msgspec.structs.replace(entry.machine, **groups[id])
-            return msgspec.structs.replace(entry, machine=machine, stamp=self.stamp(entry.stamp))
+            return msgspec.structs.replace(entry, machine=machine, stamp=self._directory.stamp(entry.stamp))
 
-        return self._change(list(groups), meets)
+        return self._directory.decide(list(groups), meets)
 
     def _machines(self, ids: Sequence[str]) -> dict[str, Mention]:
         """The mentions as tagged, of those that no human has changed. Waits for one that somebody is just writing, or that a
@@ -319,7 +321,7 @@ class Writer:
                 if read.entry.live and read.entry.machine is None:
                     missing.setdefault(read.entry.slice, []).append(id)
             for slice, some in missing.items():
-                found.update(self._on_show(slice, some))
+                found.update(self._stage.shown(slice, some))
             return all(id in found for some in missing.values() for id in some)
 
         if not again(look):
@@ -333,25 +335,7 @@ class Writer:
     def erase(self, ids: Sequence[str]) -> None:
         """The mentions go with what humans said of them, and are refused from now on. What is erased in the directory is
         taken off the show again: whoever erased it may have been killed in between."""
-        self._take_off(ids, lambda entry: None if entry.erased else Entry(erased=True))
-
-    def _take_off(self, ids: Sequence[str], becomes: Callable[[Entry], Entry | None]) -> int:
-        """Entries that are no longer live, and off the show with all of them. Answers how many were live."""
-        shows: dict[str, Show] = {}
-        live: set[str] = set()
-
-        def meets(id: str, read: Read) -> Entry | None:
-            entry, after = read.entry, becomes(read.entry)
-            if after is not None:
-                after = msgspec.structs.replace(after, slice=entry.slice, stamp=self.stamp(entry.stamp))
-                live.update([id] if entry.live else [])
-            if read.there and not (after or entry).live:
-                shows[id] = Show(entry.slice, (after or entry).stamp, None)
-            return after
-
-        self._change(list(dict.fromkeys(ids)), meets)
-        self.show(shows)
-        return len(live)
+        self._stage.take_off(ids, lambda entry: None if entry.erased else Entry(erased=True))
 
     def _erase_author(self, author: str) -> None:
         """All mentions by the author go: the list of erased authors first, so that none comes in behind the search."""
@@ -370,105 +354,11 @@ class Writer:
     def delete(self, ids: Sequence[str]) -> int:
         """See `Index.delete`."""
         self._layout.ready()
-        return self._take_off(ids, lambda entry: Entry(edits=by_humans(entry.edits)) if entry.live else None)
-
-    # -- how ----------------------------------------------------------------------------------------------------------
-    def _change(self, ids: Sequence[str], meets: Callable[[str, Read], Entry | None]) -> dict[str, Entry]:
-        """Reads entries, asks `meets` what each becomes (None: stays) and puts it; again where somebody was faster.
-        Answers the entries put."""
-        put: dict[str, Entry] = {}
-        left = list(ids)
-        for _ in range(TRIES):
-            if not left:
-                return put
-            reads = self._directory.read(left)
-            wanted = {id: entry for id in left if (entry := meets(id, reads[id])) is not None}
-            outcomes = self._directory.change({id: (entry, reads[id].place) for id, entry in wanted.items()})
-            left = []
-            for id, outcome in outcomes.items():
-                if outcome.done:
-                    put[id] = wanted[id]
-                elif outcome.status == 409:
-                    left.append(id)
-                else:
-                    raise IndexFailure(f"the directory refuses mention {id}: {outcome.reason}")
-        raise IndexFailure(f"{len(left)} mentions are being changed by others all the time, such as {left[0]}")
-
-    def show(self, shows: Mapping[str, Show]) -> None:
-        """Writes mentions as shown under their versions; one that meets a newer version looks the entry up again.
-        Raises Refused for documents that do not fit the mapping."""
-        refused: dict[str, str] = {}
-        left = dict(shows)
-        for _ in range(TRIES):
-            left = {id: show for id, show in left.items() if show.slice}
-            if not left:
-                break
-            for slice in {show.slice for show in left.values()}:
-                self._layout.ensure_slice(slice)
-            outcomes = self._client.bulk([self._operation(id, show) for id, show in left.items()])
-            stale: list[str] = []
-            newer: list[str] = []
-            for (id, show), outcome in zip(left.items(), outcomes, strict=True):
-                if outcome.status == 409 and show.mention is not None:
-                    newer.append(id)
-                elif outcome.status == 404 and show.mention is not None:
-                    self._layout.forget_slices()
-                    stale.append(id)
-                elif outcome.status >= 400 and not _harmless(outcome):
-                    refused[id] = outcome.reason
-            left = self._look_again({id: shows[id] for id in newer}, {id: shows[id] for id in stale})
-        if refused:
-            self._take_back(list(refused))
-            raise Refused(refused)
-
-    def _look_again(self, newer: Mapping[str, Show], stale: Mapping[str, Show]) -> dict[str, Show]:
-        """What to show instead, of those that met a newer version and those whose slice was gone."""
-        again = {}
-        both = {**newer, **stale}
-        for id, read in (self._directory.read(list(both)) if both else {}).items():
-            entry, mention = read.entry, both[id].mention
-            if not entry.live or mention is None:
-                continue
-            if entry.stamp == both[id].stamp:
-                if id in stale:
-                    again[id] = both[id]
-                continue  # nobody was faster: it is there already, with a story
-            if entry.machine is not None:
-                again[id] = Show(entry.slice, entry.stamp, overlaid(entry.machine, entry.edits))
-            elif entry.digest == mention.digest:
-                again[id] = Show(entry.slice, entry.stamp, overlaid(mention, entry.edits))
-        return again
-
-    def _operation(self, id: str, show: Show) -> Operation:
-        alias = self._layout.write_alias(show.slice)
-        options = {"version": show.stamp, "version_type": "external_gte"}
-        if show.mention is None:
-            return Operation(action("delete", alias, id, **options))
-        return Operation(action("index", alias, id, require_alias=True, **options), encode(show.mention))
-
-    def _take_back(self, ids: Sequence[str]) -> None:
-        self._take_off(ids, lambda entry: Entry(edits=entry.edits) if entry.live else None)
-
-    def _on_show(self, slice: str, ids: Sequence[str]) -> dict[str, Mention]:
-        if not slice:
-            return {}
-        asked = self._client.mget(f"/{self._layout.write_alias(slice)}", {"ids": list(ids)})
-        found = [document for document in asked if document.get("found")]
-        return {document["_id"]: msgspec.convert(document["_source"], Mention) for document in found}
-
-    def stamp(self, before: int = 0) -> int:
-        """A version above `before` and above all this writer has given out."""
-        self._last_stamp = max(stamp_after(before), self._last_stamp + 1)
-        return self._last_stamp
+        return self._stage.take_off(ids, lambda entry: Entry(edits=by_humans(entry.edits)) if entry.live else None)
 
 
 def _shown(mention: Mention, entry: Entry) -> Mention:
     return overlaid(mention, entry.edits) if entry.edits else mention
-
-
-def _harmless(outcome: Outcome) -> bool:
-    """A delete of what is not there, or of what a newer version has replaced."""
-    return outcome.status in (404, 409)
 
 
 def _rounds(ready: Sequence[New]) -> list[list[int]]:

@@ -16,10 +16,12 @@ from kafka.admin import KafkaAdminClient
 
 from stream.kafka import topics as declared
 from stream.kafka.clients import Clients
-from stream.kafka.consumer import KafkaLogConsumer, Source, group_of, marked, to_commit
+from stream.kafka.consumer import KafkaLogConsumer
 from stream.kafka.generations import Generations
 from stream.kafka.ledger import Ledger
 from stream.kafka.letters import Letters, newest_first
+from stream.kafka.marks import marked, to_commit
+from stream.kafka.member import Source, group_of
 from stream.kafka.offsets import kafkas, ours
 from stream.kafka.producing import Producing, Sent, check
 from stream.kafka.reading import Reader, stored

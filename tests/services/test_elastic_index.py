@@ -32,6 +32,7 @@ from index.elastic.directory import Directory
 from index.elastic.index import ElasticIndex
 from index.elastic.positions import Positions
 from index.elastic.settings import ElasticSettings
+from index.elastic.stage import Stage
 from index.elastic.writing import Writer
 from stream import Mention
 
@@ -98,7 +99,7 @@ class Cut(Exception):
 
 CUTS = {
     "before the entries": (Directory, "create"),
-    "after the entries": (Writer, "show"),
+    "after the entries": (Stage, "show"),
     "before the position": (Positions, "advance"),
 }
 
@@ -133,22 +134,25 @@ def test_a_batch_that_was_cut_off_counts_once(stores: Stores, where: str, monkey
 
 def test_an_author_erased_in_the_middle_of_a_write_stays_away(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = elastic(stores), elastic(stores)
-    show = Writer.show
+    show = Stage.show
 
-    def erased_meanwhile(self: Writer, shows: Any) -> None:
+    def erased_meanwhile(self: Stage, shows: Any) -> None:
         monkeypatch.undo()
         two.edit([erase_author("Maria Rossi")])
         show(self, shows)
 
-    monkeypatch.setattr(Writer, "show", erased_meanwhile)
+    monkeypatch.setattr(Stage, "show", erased_meanwhile)
     assert one.write([mention(1), mention(2, author="Luigi")]).outcomes == ["erased", "indexed"]
     assert found(settled(one), ALL) == ids([2])
     assert one.books() == {"feed:one": Tally(indexed=1, erased=1)}
 
 
-@pytest.mark.parametrize(("outer", "moment"), [("edit", "_machines"), ("edit", "_change"), ("assign", "_change")])
+@pytest.mark.parametrize(
+    ("outer", "moment"),
+    [("edit", (Writer, "_machines")), ("edit", (Directory, "decide")), ("assign", (Directory, "decide"))],
+)
 def test_a_story_told_while_a_human_changes_the_mention_stays(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch, outer: str, moment: str
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, outer: str, moment: tuple[type, str]
 ) -> None:
     one, two = elastic(stores), elastic(stores)
     one.write([mention(n) for n in range(3)])
@@ -157,15 +161,15 @@ def test_a_story_told_while_a_human_changes_the_mention_stays(
         "edit": lambda index: index.edit([edit(n, {"note": "x"}, name=f"first-{n}") for n in range(3)]),
     }
     inner = {"assign": "edit", "edit": "assign"}[outer]
-    plain = getattr(Writer, moment)
+    plain = getattr(*moment)
 
-    def and_meanwhile(self: Writer, *args: Any) -> Any:
+    def and_meanwhile(self: object, *args: Any) -> Any:
         answer = plain(self, *args)
         monkeypatch.undo()
         work[inner](two)
         return answer
 
-    monkeypatch.setattr(Writer, moment, and_meanwhile)
+    monkeypatch.setattr(*moment, and_meanwhile)
     work[outer](one)
     monkeypatch.undo()
     assert {body["story"] for body in one.get(ids(range(3)))} == {"told"}

@@ -240,7 +240,7 @@ def _leaving(member: str) -> object:
 
 def test_a_group_that_stands_still_is_joined_anew(log_factory: LogFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it is that keeps a member from getting what lies in its partitions."""
-    monkeypatch.setattr("stream.kafka.consumer.STUCK", 0.5)
+    monkeypatch.setattr("stream.kafka.member.STUCK", 0.5)
     log = log_factory()
     with log.consumer("g", [RAW]) as consumer:
         log.append(RAW, [Record(b"k", b"%d" % number) for number in range(5)])
