@@ -7,8 +7,8 @@ against copies, json.dumps. Ours: everything the worker does before it writes (`
 with spans, Italian lexicon and near-duplicates included. Both on the same tweets in the same run, in turns, in CPU time of
 one core. Every tweet names a brand, so none is let off early. The tweets we measure on were not seen before by either.
 
-`--mixed`: every second text is an Italian one, of UMSAB, in front of which a brand is named, as in an answer. There are some
-2,000 of them, so at most 2,000 texts are measured on, after 2,000 others. The plain script knows no Italian sentiment.
+`--mixed`: every second text is an Italian one, of UMSAB and SENTIPOLC, in front of which a brand is named, as in an answer. The
+plain script knows no Italian sentiment.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 import py3langid
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from benchmarks.quality.sets import umsab
+from benchmarks.quality.sets import sentipolc, umsab
 from benchmarks.tweets import airline_rows, invented_names, records, topic_words
 from enrichment import Enricher, EnrichmentSettings, Stories
 from enrichment.worker import rare_collections
@@ -123,7 +123,7 @@ def measure(brands: int, warm: Sequence[bytes], fresh: Sequence[bytes]) -> tuple
 
 def mixed_rows(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """English and Italian in turns, as long as there is Italian."""
-    italian = [text for split in ("train", "val") for text in umsab("italian", split).texts]
+    italian = dict.fromkeys([*umsab("italian", "train").texts, *umsab("italian", "val").texts, *sentipolc().texts])
     answers = [{"text": f"@{AIRLINES[number % 6]} {text}"} for number, text in enumerate(italian)]
     return [row for pair in zip(rows, answers, strict=False) for row in pair]
 
