@@ -189,6 +189,8 @@ class Towards:
                 said = Attitude(judgement.label, judgement.confidence, judgement.by)
             else:
                 said = self._attitude(texts[part.text], part.scope.tokens, bits, judgement)
+            if part.scope.less:  # engines hear what it is less of
+                said = said._replace(label=OPPOSITE.get(said.label, said.label), by=COMPARED)
             found[part.text][part.brand] = said
         for part in parts:
             if part.scope.lean or part.scope.against >= 0:
