@@ -15,7 +15,9 @@ from stream import EDITS, RAW, SIGNATURES, TOPICS, Incident, Log, Mail, SecondOp
 
 GROUP = "enrichment"
 STORIES_GROUP = "stories"  # as in enrichment, which is not loaded to look
-LEASES = {"crawler": "crawler", "alerts": "alerts", "indexer": "housekeeping"}  # process -> the lease it works under
+LEASES = {  # process -> the lease it works under
+    "crawler": "crawler", "alerts": "alerts", "indexer": "housekeeping", "second-opinion": "second-opinion",
+}  # fmt: skip
 
 
 class Books(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ from composed import ELASTICSEARCH, FOLDER, Composed, bases, secrets, secured
 from spine_harness import PLAN, Demo
 from test_spine import read_mails
 
+from benchmarks.bert import tiny
 from infra.testbed import open_ports
 from infra.testbed.secured import ENV, mapped, read
 from infra.testbed.waiting import PATIENCE, until
@@ -37,6 +38,7 @@ UP = (
     "stories",
     "alerts",
     "dashboard",
+    "second-opinion",
 )  # and the crawler, once there is something to fetch
 GRACE = 20.0  # seconds: stop_grace_period
 
@@ -68,6 +70,8 @@ def outcome(secured_services: None, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("composed")
     web, found = Web(folder), Outcome()
     tables = {name: table for name, table in tomllib.loads(web.file.read_text("utf-8")).items() if name != "data_dir"}
+    second = {"engine": f"hf:{tiny(folder / 'model')}", "below": 1.0, "budget": 100}
+    tables["enrichment"] = tables.get("enrichment", {}) | {"second_opinion": second}
     (pages,) = open_ports.free(1)
     composed = Composed(folder, tables, pages)
     found.setups = [composed.run("setup"), composed.run("setup")]
@@ -117,7 +121,7 @@ def _look(composed: Composed, web: Web, found: Outcome, pages: str) -> None:
 
     def settled() -> bool:
         found.status = json.loads(composed.ask("status", "--json").stdout)
-        return not any(found.status["waiting"].values())
+        return not any(found.status["waiting"].values()) and found.status["second_opinion"] is not None
 
     until(settled, "everything to be handled")
     found.mails = read_mails(web.data_dir)
@@ -156,9 +160,18 @@ def test_the_books_balance(outcome: Outcome) -> None:
 
 def test_status_tells_who_is_at_work(outcome: Outcome) -> None:
     here = socket.gethostname()
-    alone = {"crawler": [here], "alerts": [here], "indexer": [here]}
+    alone = {"crawler": [here], "alerts": [here], "indexer": [here], "second-opinion": [here]}
     assert outcome.status["at_work"] == {"worker": 2, "stories": 1, **alone}
-    assert f"At work worker: 2, stories: 1, crawler: {here}, alerts: {here}" in " ".join(outcome.told.split())
+    assert (
+        f"At work worker: 2, stories: 1, crawler: {here}, alerts: {here}, indexer: {here}, second-opinion: {here}"
+        in " ".join(outcome.told.split())
+    )
+
+
+def test_a_second_engine_is_asked_with_the_rights_of_the_alerts(outcome: Outcome) -> None:
+    asked = outcome.status["second_opinion"]
+    assert asked["engine"].startswith("hf:")
+    assert asked["asked"] > 0
 
 
 def test_all_end_when_asked_to(outcome: Outcome) -> None:

@@ -22,7 +22,7 @@ from index.elastic.layout import Layout
 from index.elastic.settings import PASSWORD as ELASTIC_PASSWORD
 from infra import make_env, prepare, setup
 from ronzio.cli import root
-from ronzio.commands.run import PROCESSES
+from ronzio.commands.run import PROCESSES, SECOND_OPINION
 from ronzio.metrics import PLACES
 from ronzio.process import LOG
 from ronzio.settings import OVERRIDES, load
@@ -36,11 +36,15 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 TEMPLATE = ROOT / "infra" / "compose" / "ronzio.toml"
 
 ONE_SHOT = {"prepare": prepare, "setup": setup}
-OURS = [name for name, service in SERVICES.items() if service.get("image", "").startswith("ronzio:")]
+OURS = [name for name, service in SERVICES.items() if service.get("image", "").startswith(("ronzio:", "ronzio-hf:"))]
 PROGRAMS = [name for name in OURS if name not in ONE_SHOT]
 WHOLE = ["ronzio", "demo"]  # everything in one container
 SCALED = [name for name in PROGRAMS if name not in WHOLE]
-KNOWN = {*OVERRIDES.values(), "RONZIO_MAIL_PASSWORD", KAFKA_PASSWORD, ELASTIC_PASSWORD, LOG}
+KNOWN = {*OVERRIDES.values(), "RONZIO_MAIL_PASSWORD", KAFKA_PASSWORD, ELASTIC_PASSWORD, LOG, "HF_HOME"}
+USERS = {
+    "stories": "worker",
+    SECOND_OPINION: "alerts",
+}  # stories are written like mentions; mentions are read as the alerts do
 
 
 def test_the_file_keeps_to_the_specification() -> None:
@@ -56,11 +60,12 @@ def test_without_a_profile_it_is_scaled_out() -> None:
     assert alone == {
         "ronzio": ("one-machine",),
         "demo": ("demo",),
+        SECOND_OPINION: (SECOND_OPINION,),
         "kibana": ("kibana",),
         "prometheus": ("monitoring",),
         "grafana": ("monitoring",),
     }
-    assert set(SCALED) == set(PROCESSES)
+    assert set(SCALED) == {*PROCESSES, SECOND_OPINION}
 
 
 # -- commands and environment -----------------------------------------------------------------------------------------
@@ -128,7 +133,7 @@ def test_what_has_no_default_is_asked_for_before_anything_starts() -> None:
 def test_each_process_has_a_user_of_its_own(name: str) -> None:
     environment = SERVICES[name]["environment"]
     user = environment["RONZIO_ELASTICSEARCH_USER"]
-    assert user == f"ronzio-{'worker' if name == 'stories' else name}"  # stories are written like mentions
+    assert user == f"ronzio-{USERS.get(name, name)}"
     assert environment[ELASTIC_PASSWORD] == f"${{{setup.PASSWORDS[user]}:-}}"
     assert sum("PASSWORD" in variable for variable in environment) == (3 if name == "alerts" else 2)
     assert user in setup.roles("")
@@ -195,7 +200,7 @@ def test_a_process_is_asked_for_its_health_where_it_answers(name: str) -> None:
 def test_only_what_has_to_reaches_the_world() -> None:
     assert COMPOSE["networks"]["inside"]["internal"]
     outside = {name for name, service in SERVICES.items() if "outside" in service.get("networks", ())}
-    assert outside == {"crawler", "alerts", "dashboard", "kibana", "prometheus", "grafana"}
+    assert outside == {"crawler", "alerts", "dashboard", SECOND_OPINION, "kibana", "prometheus", "grafana"}
     assert SERVICES["prepare"]["network_mode"] == "none"
 
 
@@ -260,6 +265,26 @@ def test_the_image_starts_the_program() -> None:
     lines = dict(line.split(" ", 1) for line in DOCKERFILE.splitlines() if line.startswith(("ENTRYPOINT", "CMD")))
     assert shlex.split(lines["ENTRYPOINT"].strip("[]")) == ["ronzio"]
     assert "run" in lines["CMD"]
+
+
+def test_the_second_engine_has_what_it_needs(tmp_path: Path) -> None:
+    service = SERVICES[SECOND_OPINION]
+    extras = shlex.split(service["build"]["args"]["EXTRAS"])
+    assert extras[0] == "--extra"
+    assert set(extras[1::2]) <= set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    )
+    assert "ARG EXTRAS" in DOCKERFILE
+    assert DOCKERFILE.count("$EXTRAS") == DOCKERFILE.count("uv sync")
+    assert service["environment"]["HF_HOME"] in re.findall(r"install -d .*ronzio (.*)", DOCKERFILE)[0].split(), (
+        "its user may write"
+    )
+    config = tmp_path / "ronzio.toml"
+    offered = re.findall(
+        r"^# (\[enrichment.second_opinion\]|engine = .*|budget = .*)$", TEMPLATE.read_text("utf-8"), re.MULTILINE
+    )
+    config.write_text(TEMPLATE.read_text("utf-8") + "\n".join(offered))
+    assert load(config).enrichment.second_opinion.engine.startswith("hf:")
 
 
 # -- make env ---------------------------------------------------------------------------------------------------------
