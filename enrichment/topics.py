@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -32,6 +34,7 @@ class TopicRule(Settings):
     it: tuple[str, ...] = ()
     en: tuple[str, ...] = ()
     any: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
     @field_validator("id", "department")
     @classmethod
@@ -48,7 +51,7 @@ class TopicRule(Settings):
                 raise ValueError(f'name in "{language}"; known are {", ".join(NAME_LANGUAGES)}')
         return names
 
-    @field_validator("it", "en", "any")
+    @field_validator("it", "en", "any", "exclude")
     @classmethod
     def _can_be_found(cls, words: tuple[str, ...]) -> tuple[str, ...]:
         for word in words:
@@ -103,7 +106,8 @@ def _rule(name: str, number: int, table: dict[str, Any]) -> TopicRule:
 
 
 class TopicRules:
-    """The topics' keywords, and what their hits mean in a text of some language.
+    """The topics' keywords, and what their hits mean in a text of some language. A hit inside a phrase of its topic's `exclude`
+    does not count.
 
     `first` is the number that a matcher gives the first of these keywords: those of brands stand before them.
     """
@@ -117,17 +121,42 @@ class TopicRules:
             for words, not_in in ((rule.it, "en"), (rule.en, "it"), (rule.any, "")):
                 self.keywords += [Keyword(number, word) for word in words]
                 self._not_in += [not_in] * len(words)
+        self._excludes = first + len(self.keywords)  # from here on phrases, not words
+        self.keywords += [Keyword(number, phrase) for number, rule in enumerate(self.rules) for phrase in rule.exclude]
 
     def decide(self, hits: Sequence[Hit], language: str) -> list[Topic]:
         """Topics in the order of the rules. `hits` hold only keywords of these rules."""
         if not hits:
             return []
+        excludes = self._excludes
+        excluded = [hit for hit in hits if hit[0] >= excludes]
+        if excluded:
+            hits = self._not_excluded(hits, excluded)
         by_rule: dict[int, list[Hit]] = {}
         for hit in hits:
             number = hit[0] - self.first
             if self._not_in[number] != language:
                 by_rule.setdefault(self.keywords[number][0], []).append(hit)
         return [Topic(self.rules[rule], _confidence(found), tuple(found)) for rule, found in sorted(by_rule.items())]
+
+    def _not_excluded(self, hits: Sequence[Hit], excluded: Sequence[Hit]) -> list[Hit]:
+        """Linear: phrases of one topic that overlap count as one."""
+        ends: dict[int, list[tuple[int, int]]] = {}
+        for keyword, start, end in sorted(excluded, key=itemgetter(1)):
+            spans = ends.setdefault(self.keywords[keyword - self.first][0], [])
+            if spans and start < spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+            else:
+                spans.append((start, end))
+        kept = []
+        for hit in hits:
+            if hit[0] >= self._excludes:
+                continue
+            spans = ends.get(self.keywords[hit[0] - self.first][0], [])
+            place = bisect_right(spans, hit[1], key=itemgetter(0)) - 1
+            if place < 0 or spans[place][1] < hit[2]:
+                kept.append(hit)
+        return kept
 
 
 def _confidence(hits: Sequence[Hit]) -> float:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from enrichment.keywords import KeywordMatcher
-from enrichment.topics import TopicRules, TopicsError, load_topics
+from enrichment.keywords import Hit, KeywordMatcher
+from enrichment.topics import TopicRule, TopicRules, TopicsError, load_topics
 
 SHIPPED = load_topics()
 
@@ -50,9 +50,37 @@ def test_shipped_topics(text: str, language: str, expected: str) -> None:
     assert expected in topics(text, language)
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "topic"),
+    [
+        ("Ritardi a causa del maltempo", "it", "legal"),
+        ("Mi sono reso conto che non ne vale la pena", "it", "returns"),
+        ("L'azienda ha reso noto il bilancio", "it", "returns"),
+        ("Ricavi per 3 miliardi di euro", "it", "price"),
+        ("Cara Aurora, quando riaprite?", "it", "price"),
+        ("Terzo giorno di fila senza risposta", "it", "punctuality"),
+        ("Trecento in cassa integrazione", "it", "store-staff"),
+        ("what kind of company does this?", "en", "store-staff"),
+        ("it is out of stock", "en", "business"),
+        ("M'avete rotto le scatole", "it", "product-quality"),
+    ],
+)
+def test_phrases_in_which_words_mean_something_else(text: str, language: str, topic: str) -> None:
+    assert topic not in topics(text, language)
+
+
+def test_an_excluded_phrase_takes_away_only_its_own_words() -> None:
+    assert topics("Mi sono reso conto che il reso è gratuito", "it") == ["returns"]
+    assert topics("Multa di 4 milioni di euro", "it") == ["legal"]
+    [found] = TopicRules(
+        [TopicRule(id="x", department="y", any=("reso",), exclude=("reso conto", "conto reso"))], 7
+    ).decide([Hit(7, 0, 4), Hit(7, 11, 15), Hit(7, 30, 34), Hit(8, 0, 10), Hit(9, 5, 15)], "it")
+    assert found.hits == (Hit(7, 30, 34),)
+
+
 def test_words_of_one_language_do_not_count_in_the_other() -> None:
-    assert "price" in topics("cara amica", "it")
-    assert "price" not in topics("cara", "en")
+    assert "store-staff" in topics("la filiale", "it")
+    assert "store-staff" not in topics("la filiale", "en")
     assert "delivery" in topics("shipping", "es")
 
 
