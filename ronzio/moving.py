@@ -22,6 +22,7 @@ import msgspec
 
 from enrichment import GROUP, STORIES_GROUP
 from index import Index, moving
+from ronzio import waiting
 from ronzio.lease import holders
 from stream import EDITS, RAW, SIGNATURES, TOPICS, DeadLetter, Log, Record, utc_now
 
@@ -127,13 +128,13 @@ def _kinds(side: Installation) -> list[str]:
 def _records(source: Installation, target: Installation, topic: str, memory: Memory, tell: Tell) -> None:
     """First what is handled and wanted, then the group's offsets behind it, then what is still to handle."""
     group = GROUPS[topic]
-    old = _pages(source.log, topic, _kept_behind(source.log, topic)) if topic == SIGNATURES else iter(())
+    old = _records_of(source.log, topic, _kept_behind(source.log, topic)) if topic == SIGNATURES else iter(())
     _append(target.log, topic, old, memory, f"{topic} handled", tell)
     if f"{topic} offsets" not in memory.said:
         target.log.reset(group, topic, {partition: end for partition, (_, end) in target.log.ends(topic).items()})
         memory.say(**{f"{topic} offsets": True})
-    waiting = _pages(source.log, topic, _still_to_handle(source.log, topic))
-    _append(target.log, topic, waiting, memory, f"{topic} waiting", tell)
+    rest = _records_of(source.log, topic, waiting.still_to_handle(source.log, group, topic))
+    _append(target.log, topic, rest, memory, f"{topic} waiting", tell)
 
 
 def _append(log: Log, topic: str, pages: Iterator[list[Record]], memory: Memory, name: str, tell: Tell) -> None:
@@ -178,20 +179,9 @@ def _kept_behind(log: Log, topic: str) -> Mapping[int, tuple[int, int]]:
     }
 
 
-def _still_to_handle(log: Log, topic: str) -> Mapping[int, tuple[int, int]]:
-    committed = log.committed(GROUPS[topic], topic)
-    return {p: (max(first, committed.get(p, first)), end) for p, (first, end) in log.ends(topic).items()}
-
-
-def _pages(log: Log, topic: str, spans: Mapping[int, tuple[int, int]]) -> Iterator[list[Record]]:
-    """The records of these spans, a page at a time, the same pages every time."""
-    for partition, (start, end) in sorted(spans.items()):
-        while start < end:
-            found = [one for one in log.read(topic, partition, start, PAGE) if one.offset < end]
-            if not found:
-                break
-            yield [Record(one.key, one.value) for one in found]
-            start = found[-1].offset + 1
+def _records_of(log: Log, topic: str, spans: Mapping[int, tuple[int, int]]) -> Iterator[list[Record]]:
+    for page in waiting.pages(log, topic, spans):
+        yield [Record(one.key, one.value) for one in page]
 
 
 def _accounts(source: Installation, target: Installation, topic: str) -> None:
@@ -238,9 +228,10 @@ def _figures(side: Installation) -> dict[str, Any]:
         digest = hashlib.blake2b(b"\0".join(sorted(bodies)), digest_size=8).hexdigest()
         found[f"{kind} records"] = f"{len(bodies)}, checksum {digest}"
     for topic in TOPICS:
-        waiting = [one for page in _pages(side.log, topic, _still_to_handle(side.log, topic)) for one in page]
-        digest = hashlib.blake2b(b"\0".join(sorted(one.value for one in waiting)), digest_size=8).hexdigest()
-        found[f"{topic} still to handle"] = f"{len(waiting)}, checksum {digest}"
+        spans = waiting.still_to_handle(side.log, GROUPS[topic], topic)
+        values = sorted(one.value for page in waiting.pages(side.log, topic, spans) for one in page)
+        digest = hashlib.blake2b(b"\0".join(values), digest_size=8).hexdigest()
+        found[f"{topic} still to handle"] = f"{len(values)}, checksum {digest}"
         found[f"{topic} accounts"] = dict(sorted(side.log.accounts(topic).items()))
         found[f"{topic} dead letters"] = len(side.log.dead(topic, limit=1_000_000))
     return found

@@ -154,7 +154,8 @@ class Log(Protocol):
 
     def committed(self, group: str, topic: str) -> Mapping[int, int]: ...
     def lag(self, group: str, topic: str) -> Mapping[int, int]:
-        """partition -> records the group has still to handle, by the log's committed offsets."""
+        """partition -> records the group has still to handle, by the log's committed offsets. On Kafka the ends of transactions
+        count too: one more for each append that brought a partition something."""
         ...
 
     def members(self, group: str, topic: str) -> int:

@@ -51,14 +51,16 @@ def migrate_command(where: str, config: Path | None, demo: bool, data: Path | No
         raise click.ClickException(str(error)) from None
     except (MoveFailed, LogError, IndexFailure) as error:
         raise click.ClickException(str(error)) from error
-    console.print(f"Moved from {source.name} to {target.name}; both sides are equal:")
+    console.print(f"Moved from {source.name} to {target.name}; both sides are equal:", markup=False, soft_wrap=True)
     for name, value in done.items():
         if name != "books" and not name.endswith("accounts"):
-            console.print(f"  {name}: {value}", highlight=False)
+            console.print(f"  {name}: {value}", highlight=False, markup=False, soft_wrap=True)
     console.print(
         "Start the processes with [kafka] and [elasticsearch] in the configuration."
         if where == OUT
-        else "Take [kafka] and [elasticsearch] out of the configuration, then start Ronzio."
+        else "Take [kafka] and [elasticsearch] out of the configuration, then start Ronzio.",
+        markup=False,
+        soft_wrap=True,
     )
 
 

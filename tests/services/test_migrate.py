@@ -26,7 +26,7 @@ from infra.testbed.waiting import PATIENCE, until
 from ronzio.lease import run_alone
 from ronzio.moving import Installation, Memory, MoveFailed, move
 from ronzio.process import Stop
-from ronzio.status import books
+from ronzio.status import books, to_handle
 from stream import EDITS, RAW, SIGNATURES, Brand, Edit, Item, Mail, Record, mention_id, open_log
 
 pytestmark = [
@@ -190,6 +190,7 @@ def test_a_move_that_was_cut_off_goes_on(tmp_path: Path, prefix: str, enricher: 
     second = there(prefix)
     move(old, second, Memory(tmp_path / "memory.json"), told)
     assert sum(second.log.lag(GROUP, RAW).values()) in range(WAITING, WAITING + 30)
+    assert to_handle(second.log, RAW) == WAITING
     close(old, second)
 
 
@@ -237,6 +238,7 @@ def test_the_command_goes_on_after_each_kill(tmp_path: Path, prefix: str, enrich
     assert done.returncode == 0, done.stderr
     assert "Going on with a move that was cut off." in done.stdout
     assert "both sides are equal" in done.stdout
+    assert "Start the processes with [kafka] and [elasticsearch] in the configuration." in done.stdout
     assert not memory.exists()
     new = there(prefix)
     assert new.index.records.kinds() == [kind for kind in kinds if kind != "lease"]
