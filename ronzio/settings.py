@@ -29,6 +29,7 @@ OVERRIDES = {  # (table, key) -> environment variable that holds over what the f
     ("metrics", "port"): "RONZIO_METRICS_PORT",
     ("elasticsearch", "username"): "RONZIO_ELASTICSEARCH_USER",
 }
+SERVICES = ("kafka", "elasticsearch")  # tables that say by being there where the data lie: only the file brings them in
 
 
 class SettingsError(Exception):
@@ -127,8 +128,9 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> RonzioS
     if "sources" in data:  # the file has [[sources]] at the top, where a user looks for them
         data["crawler"] = {**data.get("crawler", {}), "sources": data.pop("sources")}
     for (below, key), variable in OVERRIDES.items():
-        if variable in os.environ:
-            data[below] = {**data.get(below, {}), key: os.environ[variable]}
+        said = data.get(below, None if below in SERVICES else {})
+        if variable in os.environ and isinstance(said, Mapping):  # else the validation says what is wrong with it
+            data[below] = {**said, key: os.environ[variable]}
     try:
         settings = RonzioSettings.model_validate(data)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Where Elasticsearch is and how mentions lie in it: the part of `[store]` that the scaled-out way of running reads."""
+"""Where Elasticsearch is and how mentions lie in it: the table `[elasticsearch]`."""
 
 from __future__ import annotations
 

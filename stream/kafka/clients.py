@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -291,11 +291,6 @@ def topic_id(consumer: KafkaConsumer, topic: str) -> str:
     """What tells a topic from one of the same name made later; "" while it is not known."""
     found = consumer._cluster.topic_id(topic)
     return found.hex if found else ""
-
-
-def committed(consumer: KafkaConsumer, places: Sequence[TopicPartition], seconds: float) -> Any:
-    """place -> OffsetAndMetadata of the consumer's group, in one question."""
-    return consumer._coordinator.fetch_committed_offsets(list(places), timeout_ms=seconds * 1000)
 
 
 def _short(error: BaseException) -> str:

@@ -25,7 +25,7 @@ from ronzio.cli import root
 from ronzio.commands.run import PROCESSES, SECOND_OPINION
 from ronzio.metrics import PLACES
 from ronzio.process import LOG
-from ronzio.settings import OVERRIDES, load
+from ronzio.settings import OVERRIDES, SettingsError, load
 from stream.kafka_settings import PASSWORD as KAFKA_PASSWORD
 
 ROOT = Path(__file__).parents[2]
@@ -435,17 +435,33 @@ def test_roles_are_about_the_indices_there_are() -> None:
     assert set(setup.roles("")) == set(setup.PASSWORDS)
 
 
+def test_a_user_in_the_environment_does_not_move_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "ronzio.toml"
+    monkeypatch.setenv("RONZIO_ELASTICSEARCH_USER", "elastic")
+    config.write_text('[[brands]]\nname = "Acme"\n')
+    assert load(config).elasticsearch is None
+    config.write_text('[[brands]]\nname = "Acme"\n[elasticsearch]\nusername = "somebody"\n')
+    settings = load(config).elasticsearch
+    assert settings is not None
+    assert settings.username == "elastic"
+    config.write_text('elasticsearch = "http://127.0.0.1:9200"\n[[brands]]\nname = "Acme"\n')
+    with pytest.raises(SettingsError, match="elasticsearch"):
+        load(config)
+
+
 def test_setup_says_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "ronzio.toml"
     assert setup.main(["--config", str(config)]) == 1
     config.write_text('[[brands]]\nname = "Acme"\n')
-    assert setup.main(["--config", str(config)]) == 1
-    config.write_text('[[brands]]\nname = "Acme"\n[elasticsearch]\n')
-    assert setup.main(["--config", str(config)]) == 1
     monkeypatch.setenv("RONZIO_ELASTICSEARCH_USER", "elastic")
     monkeypatch.setenv(ELASTIC_PASSWORD, "x")
+    assert setup.main(["--config", str(config)]) == 1
+    config.write_text('[[brands]]\nname = "Acme"\n[elasticsearch]\n')
+    monkeypatch.delenv("RONZIO_ELASTICSEARCH_USER")
+    assert setup.main(["--config", str(config)]) == 1
+    monkeypatch.setenv("RONZIO_ELASTICSEARCH_USER", "elastic")
     assert setup.main(["--config", str(config)]) == 1
     none, table, user, password = capsys.readouterr().err.splitlines()
     assert "no such file" in none
