@@ -1,7 +1,7 @@
 """Which brand is meant, where its name means something else as well: the rules of `enrichment/ambiguous.toml`.
 
 "Unseen" are sentences written after the rules, short and with little context, which never changed them; the rules get all of the
-373 sentences right that they were written with. The name alone, as a keyword, has a recall of 100 and a precision of 52 on the
+386 sentences right that they were written with. The name alone, as a keyword, has a recall of 100 and a precision of 52 on the
 unseen. The tweets are from SXSW 2011, those with the word "apple" whose annotators said that they are about Apple or a product
 of it; the rule was loosened once after reading the first fifty it missed.
 """
