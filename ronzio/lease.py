@@ -2,8 +2,8 @@
 
 A lease is a small record with its owner's name, written anew by the owner every `RENEW` seconds. Whoever waits watches the
 record's version: unchanged for `TTL` seconds by the waiting process's own clock, the owner counts as gone. So no two machines'
-clocks are compared. An owner that cannot renew stops its work before that time is over. On the same machine a killed owner is
-noticed at once, by its process number and start time.
+clocks are compared. An owner that cannot renew stops its work before that time is over. On the same machine, and in the same
+container, a killed owner is noticed at once, by its process number and start time.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class _Owner(msgspec.Struct, frozen=True):
     started: str = ""
     beat: int = 0
     at: datetime | None = None  # by the owner's clock; for people only
+    kernel: str = ""  # whose process `pid` is: see `_kernel`
 
 
 def holders(records: Records, now: datetime) -> dict[str, str]:
@@ -168,19 +169,28 @@ def _is_free(stored: Stored) -> bool:
     owner = msgspec.json.decode(stored.body, type=_Owner)
     if not owner.host:
         return True
-    return owner.host == socket.gethostname() and owner.started != "" and _started(owner.pid) != owner.started
+    return owner.kernel != "" and owner.kernel == _kernel() and _started(owner.pid) != owner.started
 
 
 def _encoded(beat: int) -> bytes:
-    return msgspec.json.encode(_Owner(socket.gethostname(), os.getpid(), _started(os.getpid()), beat, utc_now()))
+    pid = os.getpid()
+    return msgspec.json.encode(_Owner(socket.gethostname(), pid, _started(pid), beat, utc_now(), _kernel()))
 
 
 def _started(pid: int) -> str:
-    """When a process of this machine started, in ticks since it booted, with the boot's own name; "" where that cannot be
-    told or it has ended."""
+    """When a process of this machine started, in ticks since it booted; "" where that cannot be told or it has ended."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         said = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
-    return "" if said[0] in "ZX" else f"{boot}:{said[19]}"
+    return "" if said[0] in "ZX" else said[19]
+
+
+def _kernel() -> str:
+    """Which processes the numbers of processes are of: of this boot of this machine, and of this container; "" where that cannot
+    be told. A host's name does not say it: many machines have the same."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -65,6 +66,27 @@ def test_one_works_and_the_next_follows_when_it_ends(stores: Stores) -> None:
         processes.pop("abc".index(name) if len(processes) == 3 else [p._name for p in processes].index(name)).end()
     assert sorted(seen) == ["a", "b", "c"]
     assert holders(index.records, utc_now()) == {}
+
+
+@pytest.mark.parametrize("kernel", ["another-boot pid:[4026531836]", "{boot} pid:[1]"])
+def test_a_machine_or_container_of_the_same_name_is_another(stores: Stores, kernel: str) -> None:
+    index, at_work = stores(), list[str]()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    owner = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started": "another-boot:17",
+        "at": utc_now().isoformat(),
+    }
+    owner["kernel"] = kernel.format(boot=boot)
+    index.records.put("lease", "crawler", json.dumps(owner).encode())
+    waiting = Process(stores(), at_work, "next", ttl=4 * PATIENCE)
+    try:
+        time.sleep(1.5)  # it looks every half second
+        assert at_work == []
+        assert holders(index.records, utc_now()) == {"crawler": socket.gethostname()}
+    finally:
+        waiting.end()
 
 
 CHILD = """
