@@ -67,6 +67,15 @@ class Memory:
         self._path = path
         self.said: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
 
+    def is_of(self, source: Installation, target: Installation) -> bool:
+        """Was this move begun before?"""
+        return (self.said.get("source"), self.said.get("target")) == (source.name, target.name)
+
+    def begin(self, source: Installation, target: Installation) -> None:
+        """What another move had done is forgotten."""
+        self.said = {}
+        self.say(source=source.name, target=target.name)
+
     def say(self, **what: Any) -> None:
         self.said |= what
         draft = self._path.with_suffix(".tmp")
@@ -86,9 +95,10 @@ def move(source: Installation, target: Installation, memory: Memory, tell: Tell)
     for side in (source, target):
         if busy := side.busy():
             raise MoveFailed(f"{busy} of {side.name} is running: stop everything first")
-    if not memory.said and not target.is_empty():
-        raise MoveFailed(f"{target.name} holds an installation already; name another prefix or data_dir")
-    memory.say(target=target.name)
+    if not memory.is_of(source, target):
+        if not target.is_empty():
+            raise MoveFailed(f"{target.name} holds an installation already; name another prefix or data_dir")
+        memory.begin(source, target)
     _entries(source, target, memory, tell)
     moving.take_authors(target.index, moving.erased_authors(source.index))
     moving.take_books(target.index, source.index.books())
@@ -210,7 +220,10 @@ def compare(source: Installation, target: Installation) -> dict[str, Any]:
     one, two = _figures(source), _figures(target)
     for name in one | two:
         if one.get(name) != two.get(name):
-            raise MoveFailed(f"{name}: {source.name} has {one.get(name)}, {target.name} has {two.get(name)}")
+            raise MoveFailed(
+                f"{name}: {source.name} has {one.get(name)}, {target.name} has {two.get(name)}. Did something run meanwhile? "
+                "With another prefix or data_dir a move begins anew"
+            )
     return one
 
 

@@ -43,7 +43,7 @@ def migrate_command(where: str, config: Path | None, demo: bool, data: Path | No
         with lock(settings.data_dir), _both(settings) as (here, there):
             source, target = (here, there) if where == OUT else (there, here)
             memory = Memory(settings.data_dir / "run" / f"migration-{where.replace('/', '-')}.json")
-            if memory.said:
+            if memory.is_of(source, target):
                 console.print("Going on with a move that was cut off.")
             with _progress(console) as tell:
                 done = move(source, target, memory, tell)
@@ -66,7 +66,7 @@ def migrate_command(where: str, config: Path | None, demo: bool, data: Path | No
 
 @contextlib.contextmanager
 def _both(settings: RonzioSettings) -> Iterator[tuple[Installation, Installation]]:
-    """The installation on this machine, with its view kept up, and the one in the services."""
+    """The installation on this machine, and the one in the services."""
     from index import open_index
     from ronzio.moving import Installation
     from stream import open_log
@@ -84,7 +84,8 @@ def _both(settings: RonzioSettings) -> Iterator[tuple[Installation, Installation
             opened(open_index(settings.data_dir / "index")),
         )
         there = Installation(
-            f"Kafka and Elasticsearch ({settings.kafka.prefix or 'no prefix'})",
+            f"Kafka at {', '.join(settings.kafka.servers)} ({settings.kafka.prefix or 'no prefix'}) and Elasticsearch at "
+            f"{', '.join(settings.elasticsearch.hosts)} ({settings.elasticsearch.prefix or 'no prefix'})",
             opened(open_log(settings.kafka)),
             opened(open_index(settings.elasticsearch)),
         )

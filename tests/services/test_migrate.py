@@ -21,13 +21,13 @@ from alerts import MailSettings
 from alerts.outbox import Outbox
 from alerts.smtp import Outcome
 from enrichment import GROUP, STORIES_GROUP, Enricher, EnrichmentSettings, run_stories, run_worker
-from index import open_index
+from index import Index, open_index
 from infra.testbed.waiting import PATIENCE, until
 from ronzio.lease import run_alone
 from ronzio.moving import Installation, Memory, MoveFailed, move
 from ronzio.process import Stop
 from ronzio.status import books, to_handle
-from stream import EDITS, RAW, SIGNATURES, Brand, Edit, Item, Mail, Record, mention_id, open_log
+from stream import EDITS, RAW, SIGNATURES, Brand, Edit, Item, Log, Mail, Record, mention_id, open_log
 
 pytestmark = [
     pytest.mark.services,
@@ -54,8 +54,12 @@ def here(folder: Path) -> Installation:
     return Installation(str(folder), open_log(folder / "log"), open_index(folder / "index"))
 
 
+def open_there(prefix: str) -> tuple[Log, Index]:
+    return open_log(kafka_settings(prefix)), open_index(elastic_settings(prefix))
+
+
 def there(prefix: str) -> Installation:
-    return Installation("services", open_log(kafka_settings(prefix)), open_index(elastic_settings(prefix)))
+    return Installation("services", *open_there(prefix))
 
 
 def close(*sides: Installation) -> None:
@@ -191,6 +195,24 @@ def test_a_move_that_was_cut_off_goes_on(tmp_path: Path, prefix: str, enricher: 
     move(old, second, Memory(tmp_path / "memory.json"), told)
     assert sum(second.log.lag(GROUP, RAW).values()) in range(WAITING, WAITING + 30)
     assert to_handle(second.log, RAW) == WAITING
+    close(old, second)
+
+
+def test_a_move_that_can_no_longer_end_begins_anew_elsewhere(tmp_path: Path, prefix: str, enricher: Enricher) -> None:
+    old, memory = lived_in(tmp_path / "old", enricher), Memory(tmp_path / "memory.json")
+
+    def cut(_what: str, _done: int, _total: int) -> None:
+        raise CutOff
+
+    first = there(prefix)
+    with pytest.raises(CutOff):
+        move(old, first, memory, cut)
+    work(old, enricher)  # somebody has started it once more
+    with pytest.raises(MoveFailed, match="another prefix or data_dir"):
+        move(old, first, memory, told)
+    close(first)
+    second = Installation("elsewhere", *open_there(f"{prefix}2."))
+    assert move(old, second, memory, told)["mentions"] == int(old.index.fresh()["documents"])
     close(old, second)
 
 
