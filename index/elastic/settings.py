@@ -32,6 +32,8 @@ class ElasticSettings(Settings):
     @model_validator(mode="after")
     def _hosts_are_addresses(self) -> ElasticSettings:
         for host in self.hosts:
+            if "@" in host:  # addresses stand in every message
+                raise ValueError(f"hosts: no user or password in an address: username, and {PASSWORD} or password_file")
             if not host.startswith(("http://", "https://")):
                 raise ValueError(f'hosts: "{host}" is no address such as https://search.example.org:9200')
         if not self.hosts:

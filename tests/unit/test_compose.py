@@ -449,6 +449,15 @@ def test_a_user_in_the_environment_does_not_move_the_store(tmp_path: Path, monke
         load(config)
 
 
+@pytest.mark.parametrize("address", ["https://elastic:geheim@search.example.org:9200", "elastic:geheim@search:9200"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(tmp_path: Path, address: str) -> None:
+    config = tmp_path / "ronzio.toml"
+    config.write_text(f'[[brands]]\nname = "Acme"\n[elasticsearch]\nhosts = ["{address}"]\n')
+    with pytest.raises(SettingsError, match="RONZIO_ELASTICSEARCH_PASSWORD") as caught:
+        load(config)
+    assert "geheim" not in str(caught.value)
+
+
 def test_setup_says_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
