@@ -111,7 +111,8 @@ def test_a_shortened_text_says_that_it_was() -> None:
 
 
 def test_an_export_has_the_address_of_its_page() -> None:
-    assert address("csv", "a b", None, {"brand": ["x", "y"], "topic": []}) == "/export/csv?q=a+b&brand=x&brand=y"
+    filters = {"brand": ["x", "y"], "topic": []}
+    assert address("csv", "a b", None, filters, "it") == "/export/csv?q=a+b&lang=it&brand=x&brand=y"
 
 
 @pytest.mark.parametrize("hours", [0.01, 0.5, 5, 200])
