@@ -6,6 +6,7 @@ by chance, and people say what they are without being told what the machine thin
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,8 +17,9 @@ import streamlit as st
 from dashboard import data, parts
 from dashboard.words import _, field_names, label, percent, sentiment_names
 from index import Json, wilson
-from stream import SENTIMENTS, Edit, LogUnavailable, utc_now
+from stream import SENTIMENTS, Edit, LogError, LogFull, utc_now
 
+logger = logging.getLogger(__name__)
 FEWEST: Final = 20  # looked at; with fewer, nothing is said
 
 
@@ -91,13 +93,18 @@ def _one(mention: Json) -> None:
 def say(ids: Sequence[str], changes: dict[str, str | list[str]], drawn: bool) -> None:
     """Stores what a visitor says of mentions; of `drawn` ones it counts for how often tags are right."""
     who = (st.session_state.get("who") or "").strip() or _("a colleague")
+    applied = True
     for id in ids:
         edit = Edit(id=uuid.uuid4().hex, at=utc_now(), by=who, mention=id, changes=changes, drawn=drawn)
         try:
             data.store_edit(edit)
-        except LogUnavailable:
-            st.session_state["toast"] = _("Not saved: Ronzio cannot be reached just now. Try again in a minute.")
+        except LogFull:
+            parts.say_next(_("Not saved: the disk of this machine is full."), done=False)
             return
-        data.await_edit(id, changes)
+        except LogError:
+            logger.exception("the log does not answer", extra={"action": "page-log-failed"})
+            parts.say_next(_("Not saved: Ronzio cannot be reached just now. Try again in a minute."), done=False)
+            return
+        applied = applied and data.await_edit(id, changes)  # waits once where tagging is not running
     st.cache_data.clear()
-    st.session_state["toast"] = _("Saved.")
+    parts.say_next(_("Saved.") if applied else _("Saved; it shows as soon as the tagging is running again."))

@@ -334,12 +334,15 @@ LISTS: Final = ("brand", "product", "topic", "department")
 
 
 def await_edit(mention_id: str, changes: Mapping[str, object]) -> bool:
-    """True once the store shows the changes; waits `WAIT` seconds at most."""
+    """True once the store shows the changes as said by somebody; waits `WAIT` seconds at most."""
     until = time.monotonic() + WAIT
     while time.monotonic() < until:
         found = context.index().get([mention_id])
         empty = {field: [] if field in LISTS else "" for field in changes}
-        if found and all(found[0].get(field, empty[field]) == value for field, value in changes.items()):
+        said = found[0].get("edited", {}) if found else {}
+        if found and all(
+            field in said and found[0].get(field, empty[field]) == value for field, value in changes.items()
+        ):
             return True
         time.sleep(0.1)
     return False

@@ -36,6 +36,7 @@ def show(mention_id: str, query: str, closed: Callable[[], None]) -> None:
 
 
 def _content(mention_id: str, query: str) -> None:
+    parts.tell()  # a click in here draws this alone, and not the page
     with parts.guarded():
         found = data.mentions_by_id((mention_id,))
         if not found:
@@ -205,9 +206,7 @@ def _save(mention: Json, given: dict[str, Any], who: str) -> None:
         return
     applied = data.await_edit(mention["id"], changes)
     st.cache_data.clear()
-    st.session_state["toast"] = (
-        _("Saved.") if applied else _("Saved; it shows as soon as the tagging is running again.")
-    )
+    parts.say_next(_("Saved.") if applied else _("Saved; it shows as soon as the tagging is running again."))
     st.rerun()
 
 

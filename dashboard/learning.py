@@ -38,7 +38,7 @@ def _who() -> str:
 
 def _switch(changes: dict[str, int], what: str, trained: bool) -> None:
     _models().switch(changes, by=_who(), at=utc_now(), what=what, trained=trained)
-    st.session_state["toast"] = _("Switched on: it holds for what comes in from now on.")
+    parts.say_next(_("Switched on: it holds for what comes in from now on."))
     st.session_state.pop("learning", None)
 
 
@@ -170,6 +170,6 @@ def _undo() -> None:
 
     try:
         done = _models().undo(by=_who(), at=utc_now())
-        st.session_state["toast"] = told(done.what)
+        parts.say_next(told(done.what))
     except NoSuchModel as error:
-        st.session_state["toast"] = told(str(error))
+        parts.say_next(told(str(error)), done=False)

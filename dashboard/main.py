@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import parts
 from dashboard.words import _, language
 from i18n import LANGUAGES
 
@@ -52,8 +53,7 @@ def main() -> None:
             _("Language"), LANGUAGES, key="language_choice", required=True,
             format_func={"it": "Italiano", "en": "English"}.__getitem__, on_change=_choose_language,
         )  # fmt: skip
-    if told := st.session_state.pop("toast", None):
-        st.toast(told, icon=":material/check:")
+    parts.tell()
     if st.session_state.get("shown") == page.url_path:
         page.run()
         return

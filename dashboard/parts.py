@@ -54,6 +54,18 @@ def bad_query(error: BadQuery) -> None:
     st.text(reason)
 
 
+def say_next(text: str, *, done: bool = True) -> None:
+    """Keeps what has to be said, of something that was done or could not be, for the next drawing of the page."""
+    st.session_state["toast"] = (text, ":material/check:" if done else ":material/error:")
+
+
+def tell() -> None:
+    """Says it."""
+    if told := st.session_state.pop("toast", None):
+        text, icon = told
+        st.toast(text, icon=icon)
+
+
 def own_brands() -> list[str]:
     return [brand.id for brand in context.current().brands if brand.role == "own"]
 

@@ -26,7 +26,19 @@ from dashboard.words import inert
 from enrichment import Models, RetagWish, retag_wish
 from index import BadQuery, Index, IndexFailure, Json, open_index, open_upkeep
 from infra.testbed.waiting import PATIENCE
-from stream import RAW, SENTIMENTS, Edit, Item, Mention, Record, TaggingEngine, mention_id, open_log, utc_now
+from stream import (
+    RAW,
+    SENTIMENTS,
+    Edit,
+    Item,
+    LogDamaged,
+    Mention,
+    Record,
+    TaggingEngine,
+    mention_id,
+    open_log,
+    utc_now,
+)
 
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
 VIEWS = ("live", "mentions", "alerts", "sources", "analyse", "expressions")
@@ -359,6 +371,35 @@ def test_tags_are_checked_without_being_told_what_the_machine_says(monkeypatch: 
     (edit,) = said
     assert (edit.changes, edit.drawn) == ({"sentiment": "negative"}, True)
     assert edit.mention in str(buttons[0].key)
+
+
+@pytest.mark.usefixtures("pages")
+def test_a_click_that_cannot_be_kept_says_so_and_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(edit: Edit) -> None:
+        raise LogDamaged("mentions.edits.db cannot be used: file is not a database")
+
+    monkeypatch.setattr("dashboard.data.store_edit", refuse)
+    tomorrow = utc_now() + timedelta(days=1)
+    monkeypatch.setattr("dashboard.checks.today", lambda: tomorrow)
+    page = opened("sources")
+    page = next(one for one in page.button if str(one.key).startswith("check-")).click().run()
+    (told,) = page.toast
+    assert (told.value, told.icon) == (
+        "Non salvato: Ronzio al momento non è raggiungibile. Riprova tra un minuto.",
+        ":material/error:",
+    )
+
+
+@pytest.mark.usefixtures("pages")
+def test_to_confirm_a_sentiment_is_not_done_before_the_store_knows_who_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.data.WAIT", 0.2)
+    monkeypatch.setattr("dashboard.data.store_edit", lambda edit: None)  # nobody tags: it stays in the log
+    found = next(iter(context.index().recent(1)))
+    page = opened("mentions", mention=found["id"])
+    page = page.button(key=f"right-{found['id']}").click().run()
+    (told,) = page.toast
+    assert told.value == "Salvato; si vedrà appena la lavorazione riparte."
+    assert page.button(key=f"right-{found['id']}")
 
 
 @pytest.mark.usefixtures("pages")
