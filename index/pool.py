@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stream import Connection, connect
+from index.store import StoreDamaged
+from stream import Connection, connect, unusable
 
 
 class Pool:
@@ -22,24 +24,34 @@ class Pool:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """One that nobody else uses until the block ends. Raises DiskFull, sqlite3.Error."""
+        """One that nobody else uses until the block ends. Raises DiskFull, StoreDamaged, sqlite3.Error."""
         with self._lock:
             if self._closed:
                 raise ValueError(f"{self.path}: already closed")
             taken = self._free.pop() if self._free else None
-        if taken is None:
-            taken = connect(self.path)
-            if self._prepare is not None:
-                self._prepare(taken)
+        sound = True
         try:
+            if taken is None:
+                taken = connect(self.path)
+                if self._prepare is not None:
+                    self._prepare(taken)
             yield taken
+        except sqlite3.DatabaseError as error:
+            if not unusable(error):
+                raise
+            sound = False
+            raise StoreDamaged(f"{self.path} cannot be used: {error}") from error
         finally:
-            with self._lock:
-                keep = not self._closed
-                if keep:
-                    self._free.append(taken)
-            if not keep:
-                taken.close()
+            if taken is not None:
+                self._put_back(taken, sound)
+
+    def _put_back(self, connection: Connection, sound: bool) -> None:
+        with self._lock:
+            keep = sound and not self._closed
+            if keep:
+                self._free.append(connection)
+        if not keep:
+            connection.close()
 
     def close(self) -> None:
         """Closes the free ones now and those in use when they are put back."""

@@ -48,6 +48,10 @@ class StoreFull(StoreUnavailable):
     """The disk has no room. Nothing of the call was stored; what was acknowledged before is safe."""
 
 
+class StoreDamaged(IndexFailure):
+    """A file of the store cannot be opened, or is not what was written: the message names it. Trying again does not help."""
+
+
 class Refused(IndexFailure):
     """Mentions the store cannot take as they are (`reasons` by id). The others of the call are stored; its position and books
     are not: write again without these."""

@@ -14,6 +14,7 @@ from stream.log import (
     DeadLetter,
     Fenced,
     Log,
+    LogDamaged,
     LogError,
     LogFull,
     LogUnavailable,
@@ -48,7 +49,7 @@ from stream.nouns import (
 )
 from stream.opening import open_log
 from stream.settings import Settings
-from stream.sqlite import Connection, DiskFull, connect, data_version, transaction
+from stream.sqlite import Connection, DiskFull, connect, data_version, transaction, unusable
 from stream.topics import Topic, examples, schema, topics
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "Item",
     "KafkaSettings",
     "Log",
+    "LogDamaged",
     "LogError",
     "LogFull",
     "LogUnavailable",
@@ -106,6 +108,7 @@ __all__ = [
     "sort_key",
     "topics",
     "transaction",
+    "unusable",
     "utc_now",
     "words_digest",
 ]

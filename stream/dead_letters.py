@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from stream.log import DeadLetter, Record
-from stream.topic_file import TopicFile, milliseconds, writing
+from stream.topic_file import TopicFile, milliseconds, told_of, writing
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(DeadLetter).decode
@@ -27,7 +27,7 @@ def bury(file: TopicFile, letters: Sequence[DeadLetter]) -> None:
 def dead(file: TopicFile, limit: int) -> list[DeadLetter]:
     """Newest first, those not yet replayed."""
     query = "SELECT body FROM letter WHERE body IS NOT NULL ORDER BY seq DESC LIMIT ?"
-    with closing(file.db.execute(query, (limit,))) as rows:
+    with told_of(file.db.path), closing(file.db.execute(query, (limit,))) as rows:
         return [_decode(body) for (body,) in rows]
 
 

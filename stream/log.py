@@ -37,6 +37,10 @@ class LogFull(LogUnavailable):
     """The disk has no room for the log. Nothing was appended; what was acknowledged before is safe."""
 
 
+class LogDamaged(LogError):
+    """A file of the log cannot be opened, or is not what was written: the message names it. Trying again does not help."""
+
+
 class TooLarge(LogError):
     """A record is larger than the log takes. Nothing was appended; trying again does not help."""
 

@@ -27,6 +27,10 @@ BUSY = 15.0  # seconds; only recovery after a crash and the last close of a file
 WAL_TARGET = 8 << 20  # bytes: above it the write-ahead log is copied into the file
 WAL_LIMIT = 64 << 20  # bytes: what is kept of the write-ahead log's file after it has been copied
 COMMITS_PER_CHECK = 32
+_UNUSABLE = (  # of the file's fault
+    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+)  # fmt: skip
 NEARLY_FULL = 1 << 20  # bytes: an I/O error on a disk with less than this free is taken for a full disk
 
 
@@ -112,6 +116,11 @@ def transaction(connection: Connection) -> Iterator[Connection]:
                 connection.execute("ROLLBACK")
             raise
         _checkpoint_when_due(connection)
+
+
+def unusable(error: sqlite3.DatabaseError) -> bool:
+    """Whether it tells of the file (damaged, not a database, not to be opened) rather than of a wrong statement."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNUSABLE
 
 
 def data_version(connection: Connection) -> int:

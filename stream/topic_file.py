@@ -8,6 +8,7 @@ A row holds consecutive records of one partition; its rowid is partition << 44 |
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +16,9 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from stream.log import LogError, LogFull, Record, Stored
+from stream.log import LogDamaged, LogError, LogFull, Record, Stored
 from stream.packing import rows, unpack
-from stream.sqlite import Connection, DiskFull, connect, transaction
+from stream.sqlite import Connection, DiskFull, connect, transaction, unusable
 
 logger = logging.getLogger(__name__)
 
@@ -40,21 +41,34 @@ CREATE TABLE letter(
 
 
 @contextmanager
-def writing(connection: Connection) -> Iterator[Connection]:
-    """A transaction of the log: a full disk is LogFull."""
+def told_of(path: Path) -> Iterator[None]:
+    """Around what uses a file of the log: a full disk is LogFull, a file that cannot be used LogDamaged."""
     try:
-        with transaction(connection):
-            yield connection
+        yield
     except DiskFull as full:
         raise LogFull(str(full)) from full
+    except sqlite3.DatabaseError as error:
+        if not unusable(error):
+            raise
+        raise LogDamaged(f"{path} cannot be used: {error}") from error
+
+
+@contextmanager
+def writing(connection: Connection) -> Iterator[Connection]:
+    """A transaction of the log. Raises LogFull, LogDamaged."""
+    with told_of(connection.path), transaction(connection):
+        yield connection
 
 
 def open_file(path: Path, schema: str) -> Connection:
-    """Opens a file of the log; creates its tables the first time. Raises LogFull, LogError (made by a newer version)."""
-    try:
-        connection = connect(path)
-    except DiskFull as full:
-        raise LogFull(str(full)) from full
+    """Opens a file of the log; creates its tables the first time. Raises LogFull, LogDamaged, LogError (made by a newer
+    version)."""
+    with told_of(path):
+        return _opened(path, schema)
+
+
+def _opened(path: Path, schema: str) -> Connection:
+    connection = connect(path)
     try:
         if _format(connection) == 0:
             with writing(connection):
@@ -86,7 +100,11 @@ class TopicFile:
     def __init__(self, path: Path, topic: str, partitions: int) -> None:
         self.topic = topic
         self.db = open_file(path, SCHEMA)
-        self.partitions = len(self.ends()) or self._divide(partitions)
+        try:
+            self.partitions = len(self.ends()) or self._divide(partitions)
+        except BaseException:
+            self.db.close()
+            raise
 
     def _divide(self, partitions: int) -> int:
         with writing(self.db) as db:
@@ -129,7 +147,7 @@ class TopicFile:
         span = (partition << SHIFT | offset, partition << SHIFT | LAST)
         query = "SELECT id, records, taken, data FROM batch WHERE id BETWEEN ? AND ? ORDER BY id"
         # Closed at once: an open cursor keeps its snapshot and the write-ahead log cannot be copied back.
-        with closing(self.db.execute(query, span)) as batches:
+        with told_of(self.db.path), closing(self.db.execute(query, span)) as batches:
             for id, count, taken, data in batches:
                 first = (id & LAST) - count + 1
                 found += unpack(data, first, taken, skip=max(0, offset - first))
@@ -140,7 +158,8 @@ class TopicFile:
 
     def ends(self) -> dict[int, tuple[int, int]]:
         """partition -> (first offset kept, next offset to be given out)."""
-        return {p: (first, end) for p, first, end in self.db.execute("SELECT partition, first, next FROM part")}
+        with told_of(self.db.path):
+            return {p: (first, end) for p, first, end in self.db.execute("SELECT partition, first, next FROM part")}
 
     def credit(self, account: str, count: int) -> None:
         """Adds to an account without records."""
@@ -149,7 +168,8 @@ class TopicFile:
 
     def accounts(self) -> dict[str, int]:
         """account -> records ever appended."""
-        return dict(self.db.execute("SELECT name, records FROM account"))
+        with told_of(self.db.path):
+            return dict(self.db.execute("SELECT name, records FROM account"))
 
     def at_least(self, partition: int, offset: int) -> None:
         """Never gives out a number below `offset` again: it is durable elsewhere as handled.
@@ -167,11 +187,12 @@ class TopicFile:
 
     def offset_at(self, partition: int, at: datetime) -> int:
         """First offset taken at or after `at`, else the next to be given out."""
-        row = self.db.execute(
-            f"SELECT id, records FROM batch WHERE id = (SELECT min(id) FROM batch INDEXED BY batch_taken"
-            f" WHERE id >> {SHIFT} = ? AND taken >= ?)",
-            (partition, milliseconds(at)),
-        ).fetchone()
+        with told_of(self.db.path):
+            row = self.db.execute(
+                f"SELECT id, records FROM batch WHERE id = (SELECT min(id) FROM batch INDEXED BY batch_taken"
+                f" WHERE id >> {SHIFT} = ? AND taken >= ?)",
+                (partition, milliseconds(at)),
+            ).fetchone()
         return (row[0] & LAST) - row[1] + 1 if row else self.ends()[partition][1]
 
     def drop(self, partition: int, before: datetime, below: int) -> int:

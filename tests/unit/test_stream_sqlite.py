@@ -7,11 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from random import randbytes
 
 import pytest
 
+from index import StoreDamaged
+from index.records import SqliteRecords
 from infra.testbed.waiting import PATIENCE
-from stream import Connection, DiskFull, connect, data_version, transaction
+from stream import RAW, Connection, DiskFull, LogDamaged, Record, connect, data_version, open_log, transaction
 from stream.sqlite import COMMITS_PER_CHECK, PAGE, WAL_TARGET
 
 
@@ -119,6 +122,22 @@ def test_a_full_disk_has_a_name_and_leaves_what_was_there(db: Connection, path: 
 def test_another_error_keeps_its_own_name(db: Connection) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"), transaction(db):
         db.execute("INSERT INTO nowhere VALUES(1)")
+
+
+@pytest.mark.parametrize("sound", [0, PAGE])  # bytes at the beginning that stay as they were; a page of them: it opens
+def test_a_damaged_file_is_named_by_the_store_and_by_the_log(tmp_path: Path, sound: int) -> None:
+    records, topic = tmp_path / "records.db", tmp_path / f"{RAW}.db"
+    with closing(SqliteRecords(records)) as store, closing(open_log(tmp_path)) as log:
+        for number in range(100):
+            store.put("kind", str(number), b"x" * PAGE)
+        log.append(RAW, [Record(str(number).encode(), randbytes(PAGE)) for number in range(100)])
+    for file in (records, topic):
+        whole = file.read_bytes()
+        file.write_bytes(whole[:sound] + b"\xa5" * (len(whole) - sound))
+    with pytest.raises(StoreDamaged, match=f"{records} cannot be used"), closing(SqliteRecords(records)) as store:
+        list(store.scan("kind"))
+    with pytest.raises(LogDamaged, match=f"{topic} cannot be used"), closing(open_log(tmp_path)) as log:
+        log.append(RAW, [Record(b"key", b"value")])
 
 
 def test_a_closed_connection_says_so(path: Path) -> None:
