@@ -88,11 +88,18 @@ def _create(clients: Clients, admin: KafkaAdminClient, plan: Mapping[str, Wanted
             except errors.TopicAlreadyExistsError:
                 continue  # another process was faster
             except (errors.InvalidReplicationFactorError, errors.PolicyViolationError) as error:
-                raise LogError(f"Kafka at {clients.servers} does not make the topic {topic.name}: {error}") from error
+                why = _why(admin, topic) or type(error).__name__
+                raise LogError(f"Kafka at {clients.servers} does not make the topic {topic.name}: {why}") from error
             extra = {"action": "topic-made", "topic": topic.name}
             logger.info("made the topic %s with %d partitions", topic.name, topic.num_partitions, extra=extra)
 
     clients.ask(create)
+
+
+def _why(admin: KafkaAdminClient, topic: NewTopic) -> str:
+    """What Kafka says to it. The library's own error holds the whole request and the whole answer."""
+    said: Any = admin.create_topics([topic], validate_only=True, raise_errors=False)
+    return str(said["topics"][0]["error_message"] or "")
 
 
 def _report(clients: Clients, admin: KafkaAdminClient, plan: Mapping[str, Wanted], there: Mapping[str, int]) -> None:

@@ -16,7 +16,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from log_backends import KAFKA, PARTITIONS, SESSION, LogFactory, at_rest, kafka_settings, opened, records
 
 from infra.testbed.waiting import PATIENCE, until
-from stream import RAW, Batch, Consumer, Fenced, KafkaSettings, Log, LogUnavailable, Record, TooLarge, utc_now
+from stream import RAW, Batch, Consumer, Fenced, KafkaSettings, Log, LogError, LogUnavailable, Record, TooLarge, utc_now
 from stream.kafka.log import KafkaLog
 
 pytestmark = [
@@ -87,6 +87,14 @@ def test_a_topic_made_otherwise_is_reported_and_left_as_it_is(
     log.append(RAW, records(20))
     until(lambda: len(values(log)) == 20)
     assert len(log.ends(RAW)) == 2
+
+
+def test_a_topic_that_kafka_does_not_make_is_told_in_a_line(log_factory: LogFactory) -> None:
+    with pytest.raises(LogError) as caught:
+        KafkaLog(kafka_settings(log_factory.where).model_copy(update={"replication": 9}))
+    assert "replication factor of 9" in str(caught.value)
+    assert len(str(caught.value)) < 400
+    assert "Request" not in str(caught.value)
 
 
 def test_topics_are_made_by_several_at_once(log_factory: LogFactory) -> None:
