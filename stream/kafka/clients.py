@@ -294,4 +294,5 @@ def topic_id(consumer: KafkaConsumer, topic: str) -> str:
 
 
 def _short(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".split("\n", 1)[0][:200]
+    name, text = type(error).__name__, str(error)  # which begins with the name, for some
+    return (text if text.startswith(name) else f"{name}: {text}").split("\n", 1)[0][:200]

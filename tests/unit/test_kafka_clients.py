@@ -21,8 +21,9 @@ def test_a_try_that_fails_leaves_no_thread_and_no_socket(kind: str) -> None:
         return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
     before = held()
-    with pytest.raises(LogUnavailable, match=r"127\.0\.0\.1:1\b"):
+    with pytest.raises(LogUnavailable, match=r"127\.0\.0\.1:1\b") as caught:
         getattr(clients, kind)()
+    assert str(caught.value).count("KafkaTimeoutError") == 1
     assert held() == before
 
 
