@@ -31,13 +31,15 @@ class ImportFailed(Exception):
 
 
 class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
-    """rows = appended + refused. `columns`: what was taken for what. `notes`: what the user should know."""
+    """rows = appended + refused. `columns`: what was taken for what. `notes`: what the user should know. `oldest`: when the
+    oldest that states a date was published."""
 
     rows: int
     appended: int
     refused: int
     columns: dict[str, str]
     notes: tuple[str, ...] = ()
+    oldest: datetime | None = None
 
 
 class Unused(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +77,7 @@ def import_file(
                 refused=hand.refused,
                 columns=reading.rows.columns,
                 notes=reading.notes,
+                oldest=hand.oldest,
             )
     except (TableError, MappingError, OSError, LogUnavailable) as error:
         what = "the disk is full" if isinstance(error, LogFull) else getattr(error, "strerror", None) or error
@@ -135,6 +138,7 @@ class _Hand:
         self._file = file
         self._now = now
         self.appended = self.refused = 0
+        self.oldest: datetime | None = None
 
     def over(self, batch: list[Item | Unused]) -> None:
         """Raises TableError when the file's first batch is of no use at all: then the columns are wrong, not the rows."""
@@ -146,6 +150,8 @@ class _Hand:
             records = [Record(item.id.encode(), msgspec.json.encode(item)) for item in items]
             self._log.append(RAW, records, account=self._source)
             self.appended += len(items)
+            dates = [item.published_at for item in items if item.published_at is not None]
+            self.oldest = min([*dates, *([self.oldest] if self.oldest else [])], default=None)
         if unused:
             self._log.bury([self._letter(one) for one in unused])
             self.refused += len(unused)

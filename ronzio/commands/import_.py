@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -53,11 +55,17 @@ def import_command(
         except ImportFailed as error:
             raise click.ClickException(str(error)) from None
     click.echo("columns: " + ", ".join(f"{field}={column}" for field, column in result.columns.items()))
-    for note in result.notes:
+    for note in (*result.notes, *_too_old(result.oldest, settings.keep_mentions_days, time_zone)):
         click.echo(f"note: {note}", err=True)
     click.echo(f"{result.rows} rows read, {result.appended} handed over, {result.refused} refused")
     if result.refused:
         click.echo('"ronzio dead list" says why the refused ones were refused', err=True)
+
+
+def _too_old(oldest: datetime | None, days: int, time_zone: str) -> Iterator[str]:
+    if oldest is not None and oldest < datetime.now(UTC) - timedelta(days=days):
+        day = oldest.astimezone(ZoneInfo(time_zone)).date()
+        yield f"the oldest is of {day}; what is older than keep_mentions_days = {days} is deleted within the hour"
 
 
 def _check_zone(name: str) -> None:

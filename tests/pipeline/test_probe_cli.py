@@ -276,3 +276,12 @@ def test_init_writes_what_check_takes(base: str) -> None:
     assert again.exit_code == 1
     assert "already there" in again.stderr
     assert "Aurora" in Path("ronzio.toml").read_text()
+
+
+def test_import_says_that_what_is_too_old_will_go() -> None:
+    Path("storia.csv").write_text("testo,data\nAurora in ritardo,2015-02-16\nAurora in orario,2026-01-01\n")
+    Path("ronzio.toml").write_text('keep_mentions_days = 365\n[[brands]]\nname = "Aurora"\n')
+    told = "the oldest is of 2015-02-16; what is older than keep_mentions_days = 365 is deleted"
+    assert told in call("import", "storia.csv", "--data", "data").stderr
+    Path("ronzio.toml").write_text('keep_mentions_days = 36500\n[[brands]]\nname = "Aurora"\n')
+    assert "keep_mentions_days" not in call("import", "storia.csv", "--data", "data").stderr
