@@ -181,12 +181,13 @@ class ItalianLexicon:
 
 
 def _decisive(words: Sequence[ItalianWord], first: int, place: int, text: str, value: float) -> Decisive:
-    factor = _before(words, first)
+    factor = _before(words, first, its_own=first < place and words[first][2])
     return Decisive(place, value * factor, text, factor < 0)
 
 
-def _before(words: Sequence[ItalianWord], place: int) -> float:
-    """The factor of what stands before: negations and intensifiers within reach and within the clause."""
+def _before(words: Sequence[ItalianWord], place: int, *, its_own: bool) -> float:
+    """The factor of what stands before: negations and intensifiers within reach and within the clause. An expression with a
+    negation of `its_own` is not negated twice: "non è mai arrivato"."""
     factor = 1.0
     negated = False
     for back in range(place - 1, max(-1, place - 1 - REACH), -1):
@@ -197,7 +198,7 @@ def _before(words: Sequence[ItalianWord], place: int) -> float:
             negated = not negated or word[0] != "non"  # "non ... niente" is one negation
         elif word[3] != 1.0 and place - back <= 2:
             factor *= word[3]
-    return factor * (NEGATED if negated else 1.0)
+    return factor * (NEGATED if negated and not its_own else 1.0)
 
 
 def _shipped() -> list[str]:

@@ -1,7 +1,8 @@
 """What a text says of each brand it names. SXSW: 8,400 tweets of 2011 about Apple and Google, positive, negative or only named,
 by heads trained on four fifths of them, copies kept together. Topics: 7,000 tweets of SemEval-2016 towards one of a hundred
 topics, always positive or negative, which the head was not trained on: there every "none" and "neutral" counts as wrong. Two
-brands: forty sentences of our own, half Italian, half English, written after the rules and not used to mend them."""
+brands: forty sentences of our own, half Italian, half English, written after the first rules, one of which has
+led to another since."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _counts(found: Preview) -> None:
         st.caption(inert(", ".join(looked)))
     with middle:
         st.metric(_("Not stored so far"), number(found.matched - found.stored), border=True)
-        st.caption(_("because they name none of the brands"))
+        st.caption(_("because they name none of the brands, or wait to be tagged"))
     with right:
         st.metric(_("Among the stored"), number(found.kept_matched), border=True)
         st.caption(

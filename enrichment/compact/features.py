@@ -48,7 +48,7 @@ class Batch(NamedTuple):
     owners: NDArray[np.int64]  # (features) which text
     numbers: NDArray[np.float32]  # (texts, NUMBERS)
     values: NDArray[np.float32]  # (pieces) strength after negation and all
-    turned: NDArray[np.bool_]  # (pieces) stands behind a negation
+    turned: NDArray[np.bool_]  # (pieces) stands behind a negation, and is no expression with one of its own
     phrases: dict[int, int]  # place of an expression's last piece -> its first
     said: NDArray[np.int16]  # (texts) pieces that can say anything of sentiment: words, hashtags, smileys, emoji
     names: NDArray[
@@ -88,11 +88,15 @@ class Reader:
         text = np.cumsum(begins)
         place = np.arange(len(rows))
         values, classes, phrases = self._phrases(rows, table, languages.take(text))
-        turned = _turned(table["stop"], classes, place)
+        negating = _turned(table["stop"], classes, place)
+        turned = negating.copy()
+        turned[[last for last, first in phrases.items() if table["class"][first] == NEGATES]] = (
+            False  # "non ... mai arrivato"
+        )
         values = _weighed(values, classes, turned)
         word = np.flatnonzero(table["kind"] == WORD)
         seen = np.flatnonzero(rows != END)
-        negated = word[turned[word]]
+        negated = word[negating[word]]
         code: NDArray[np.uint32] = table["code"]
         before = np.concatenate([np.zeros(1, np.uint32), code[:-1]])
         neighbours = (code * _ONE + before * _TWO) // _PART

@@ -55,7 +55,8 @@ def _print(found: Preview) -> None:
     console.print(f"{found.matched:,} of the last {found.looked:,} things fetched would match{since}")
     if found.matched:
         console.print(
-            f"  {found.stored:,} of them are stored mentions; {new:,} are not stored: they name none of the brands"
+            f"  {found.stored:,} of them are stored mentions; {new:,} are not stored: they name none of the brands, or wait "
+            "to be tagged"
         )
     console.print(f"{found.kept_matched:,} of the last {found.kept_looked:,} stored mentions match")
     for example in found.examples:

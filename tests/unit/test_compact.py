@@ -118,6 +118,23 @@ def test_negation_turns(engine: CompactEngine) -> None:
     assert judge(engine, "mi piace").score > 0.2 > judge(engine, "non mi piace").score
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("non torno mai più", "negative"),
+        ("non mi ha mai risposto", "negative"),
+        ("non hanno nessun rispetto", "negative"),
+        ("non ho avuto nessun problema", "positive"),
+        ("non è mai una delusione", "positive"),
+    ],
+)
+def test_a_negation_within_an_expression_is_not_turned_by_the_one_before_it(
+    engine: CompactEngine, text: str, label: str
+) -> None:
+    judgement = judge(engine, text)
+    assert judgement.label == label and "(negated)" not in judgement.by.split(",")[0]
+
+
 def test_a_brand_s_name_never_colours(engine: CompactEngine) -> None:
     texts = [f"{name} arriva domani a Torino" for name in (f"{MASK}1", f"{MASK}23", f"#{MASK}4", f"@{MASK}5")]
     assert len({judge(engine, text) for text in texts}) == 1

@@ -52,6 +52,8 @@ def test_one_is_better_than_the_other(better: str, worse: str) -> None:
         ("Persia e personale", 0),
         ("", 0),
         ("...", 0),
+        ("non mi ha mai risposto", -1),
+        ("non ho avuto nessun problema", 1),
     ],
 )
 def test_sign(text: str, sign: int) -> None:
