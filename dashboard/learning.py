@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import context, history, parts
-from dashboard.words import _, moment, number, told
+from dashboard.words import _, by_field, department_names, moment, number, told
 from index import IndexFailure, Json
 from stream import slug, utc_now
 
@@ -52,9 +52,12 @@ def topic_from(found: Sequence[Json]) -> None:
             _("Examples"), list(names), default=list(names), format_func=names.__getitem__, key="teach-examples"
         )
         title = st.text_input(_("Name of the topic"), key="teach-name", placeholder=_("Lost luggage"))
-        department = st.text_input(_("Who should know"), value=DEPARTMENT, key="teach-department")
+        department = st.selectbox(
+            _("Who should know"), list(department_names()), key="teach-department", accept_new_options=True,
+            format_func=by_field("department"),
+        )  # fmt: skip
         if st.button(_("Learn and measure"), type="primary", disabled=not title, key="teach"):
-            st.session_state["learning"] = _teach(chosen, title, department)
+            st.session_state["learning"] = _teach(chosen, title, department or DEPARTMENT)
         if answer := st.session_state.get("learning"):
             _result(*answer)
 

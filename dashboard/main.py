@@ -17,6 +17,10 @@ HERE = Path(__file__).parent
 _STYLE = """
 .stMainBlockContainer { padding-top: 3.2rem; padding-bottom: 4rem; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+/* over the header, out of the flow: else the page would jump up when it is drawn */
+.stMainBlockContainer > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:has(> [data-testid="stSpinner"]) {
+  position: absolute; top: 1rem; right: 1.5rem; width: auto; z-index: 999991; pointer-events: none;
+}
 """
 
 
@@ -57,9 +61,7 @@ def main() -> None:
     if st.session_state.get("shown") == page.url_path:
         page.run()
         return
-    with st.spinner(
-        _("One moment …")
-    ):  # only where there is nothing yet: else it would push the page down at every click
+    with st.spinner(_("One moment …")):  # only where there is nothing yet
         page.run()
     st.session_state["shown"] = page.url_path
 

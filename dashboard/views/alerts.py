@@ -8,7 +8,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from dashboard import bodies, context, data, letters, look, parts, state
-from dashboard.words import _, ago, duration, inert, label, moment, ngettext, number, sentiment_names
+from dashboard.words import _, ago, duration, inert, label, moment, ngettext, number, sentiment_names, told
 from index import Json
 from stream import Incident, Mail, utc_now
 
@@ -149,7 +149,7 @@ def _mails() -> None:
         mail = by_id.get(chosen or "", found[0])
         st.markdown(_state(mail) + " " + inert(", ".join(mail.to)))
         if mail.error and not mail.sent_at:
-            st.text(mail.error)
+            st.text(told(mail.error))
         st.iframe(f"/letters/record/{quote(mail.id, safe='')}", height=720, alt=mail.subject)
 
 

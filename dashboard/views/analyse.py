@@ -19,7 +19,6 @@ from dashboard.words import (
     moment,
     ngettext,
     number,
-    percent,
     period_name,
     sentiment_names,
 )
@@ -135,11 +134,15 @@ def _table(frame: pd.DataFrame, by: list[str]) -> None:
         shown |= {_("Mentions"): row["mentions"]}
         shown |= {sentiment_names()[one]: row[one] for one in SENTIMENTS}
         shown |= {
-            _("Negative share"): percent(row["negative"] / row["mentions"]) if row["mentions"] else "–",
-            _("Mean score"): None if row["score"] is None else round(row["score"], 2),
+            _("Negative share"): row["negative"] / row["mentions"] if row["mentions"] else None,
+            _("Mean score"): row["score"],
         }
         rows.append(shown)
-    parts.table(rows)
+    shown_as = {  # numbers, so that a click on a heading sorts them as such
+        _("Negative share"): st.column_config.NumberColumn(format="percent"),
+        _("Mean score"): st.column_config.NumberColumn(format="%.2f"),
+    }
+    parts.table(rows, column_config=shown_as)
 
 
 page()

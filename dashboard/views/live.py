@@ -191,7 +191,7 @@ def _rising(here: list[Json], brand: str, period: bodies.Period, start: Any, end
     risen = data.risen(here, start, end)
     if not risen.terms:
         st.caption(
-            _("Nothing is talked about more than before.") if risen.comparable
+            _("Nothing is talked about clearly more than before.") if risen.comparable
             else _("There are too few mentions before this period to compare with.")
         )  # fmt: skip
         return

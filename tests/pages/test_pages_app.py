@@ -227,11 +227,11 @@ def test_live_tells_what_rises_with_an_example_and_the_way_to_all_of_them(events
 
 
 def test_events_are_told_and_opened(events: list[Mention]) -> None:
-    assert "parte di un evento con 2 storie" in words(opened("live", brand="aurora", period="1h"))
+    assert "parte di un evento con 2 notizie" in words(opened("live", brand="aurora", period="1h"))
     event, latest = events[0].event, bodies.within(events[4].published_at, utc_now())
     assert data.event_stories((event,), [latest]) == {event: 1} and data.event_stories((event,)) == {event: 2}
     page = opened("mentions", mention=events[7].id)
-    [way] = [one for one in page.button if one.label == "Stesso evento: 2 storie"]
+    [way] = [one for one in page.button if one.label == "Stesso evento: 2 notizie"]
     assert "**10** menzioni" in words(way.click().run())
     assert "**5** menzioni" in words(opened("mentions", story=events[7].story))
 
@@ -295,6 +295,7 @@ def test_analyse_groups_and_names_its_command() -> None:
     assert "**60** menzioni" in words(page)
     table = page.dataframe[0].value
     assert dict(zip(table["Argomento"], table["Menzioni"], strict=True)) == {"Consegna": 45, "Prezzo": 15}
+    assert table["Quota negativa"].between(0, 1).all()  # numbers: the column is sorted as such
     assert page.code[0].value == "ronzio query brand:aurora --since 24h --by topic"
 
 
