@@ -37,7 +37,7 @@ def body(text: str, *, since: str | None = None, until: str | None = None, now: 
 
 
 def grouped(index: Index, query: Json, by: Sequence[str]) -> pd.DataFrame:
-    """Counts by one or more fields (or minute, hour, day, week): mentions, negative, neutral, positive, mean score.
+    """Counts by one or more fields (or minute, hour, day, week; time is by day): mentions of each sentiment, mean score.
 
     Raises BadQuery for a field that cannot be grouped by.
     """
@@ -47,8 +47,9 @@ def grouped(index: Index, query: Json, by: Sequence[str]) -> pd.DataFrame:
     fields = ["time" if field in TIME_STEPS else field for field in by]
     step = TIME_STEPS[times[0]] if times else "1d"
     frame = pd.DataFrame(counts(index, query, fields, step=step, most=MAX_GROUPS), columns=[*fields, *MEASURES])
-    if times:
+    if "time" in fields:
         frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)
+    if times:
         frame = frame.rename(columns={"time": times[0]})
     return frame
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ronzio.context import load_settings, with_settings
+from ronzio.context import is_demo, load_settings, with_settings
 
 if TYPE_CHECKING:
     from crawlers import Probe
@@ -32,7 +32,10 @@ def check_command(offline: bool, address: str | None, config: Path | None, demo:
     own = [brand for brand in settings.brands if brand.role == "own"]
     rivals = [brand for brand in settings.brands if brand.role == "competitor"]
     counts = (_count(own, "brand"), _count(rivals, "competitor"), _count(settings.crawler.sources, "source"))
-    click.echo(f"settings: good ({', '.join(counts)})")
+    whose = "settings of the demo" if demo or is_demo(config) else "settings"
+    click.echo(f"{whose}: good ({', '.join(counts)})")
+    if is_demo(config) and not demo:
+        click.echo('there is no ronzio.toml in this folder; "ronzio init" writes one', err=True)
     _ambiguous(settings)
     wrong = _engines(settings)
     wrong += 0 if offline else asyncio.run(_sources(settings))

@@ -26,8 +26,10 @@ def erase_command(author: str, yes: bool, config: Path | None, demo: bool, data:
     with opened_index(settings) as index:
         count = index.count({"term": {"author": author}})
     if not yes:
-        click.confirm(f'Erase {count} mentions by "{author}", and any that may come?', abort=True)
+        click.confirm(
+            f'Erase {count} mention{"" if count == 1 else "s"} by "{author}", and any that may come?', abort=True
+        )
     edit = Edit(id=uuid.uuid4().hex, at=utc_now(), by=getpass.getuser(), kind="erase-author", author=author)
     with opened_log(settings) as log:
         log.append(EDITS, [Record(author.encode(), msgspec.json.encode(edit))])
-    click.echo(f'{count} mentions by "{author}" are being erased')
+    click.echo(f'what "{author}" wrote is being erased: {count} mention{"" if count == 1 else "s"}')

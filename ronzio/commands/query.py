@@ -99,7 +99,10 @@ def _beginning(mention: Json) -> str:
 
 def _form_of(out: Path | None) -> str:
     suffix = out.suffix.lstrip(".").lower() if out else "table"
-    return {"jsonl": "json", "pq": "parquet", "txt": "table"}.get(suffix, suffix if suffix in FORMATS else "csv")
+    form = {"jsonl": "json", "pq": "parquet", "txt": "table"}.get(suffix, suffix)
+    if form not in FORMATS:
+        raise click.UsageError(f"{out}: no format is known by this name; add --format, one of {', '.join(FORMATS)}")
+    return form
 
 
 def _write(frame: pd.DataFrame, form: str, out: Path | None) -> None:

@@ -61,7 +61,7 @@ def _print(answer: dict[str, Any]) -> None:
     console.print(_books(answer["books"], {entry["id"]: entry for entry in answer["sources"]}))
     dead = sum(answer["dead_letters"].values())
     if dead:
-        console.print(f'{dead} dead letters: "ronzio dead list" says why')
+        console.print(f'{dead} dead letter{"" if dead == 1 else "s"}: "ronzio dead list" says why')
 
 
 def _working(name: str, known: list[str] | int) -> str:
@@ -77,10 +77,10 @@ def _books(entries: list[dict[str, Any]], sources: dict[str, dict[str, Any]]) ->
         "erased": "erased", "waiting": "waiting",
     }  # fmt: skip
     table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
-    table.add_column("source", no_wrap=True, min_width=16)
+    table.add_column("source", min_width=12, overflow="fold")
     for heading in counts.values():
         table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
-    table.add_column("health")
+    table.add_column("health", min_width=9)
     seen = {entry["source"] for entry in entries}
     for entry in entries + [{"source": name} for name in sources if name not in seen]:
         about = sources.get(entry["source"], {})

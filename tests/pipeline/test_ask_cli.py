@@ -147,6 +147,7 @@ def test_query_writes_files(config: Path, tmp_path: Path) -> None:
         (("query", "x", "--by", "text"), 'cannot group by "text"'),
         (("query", "x", "--since", "soon"), "soon"),
         (("query", "x", "-f", "parquet"), "--out"),
+        (("query", "x", "-o", "x.xlsx"), "x.xlsx: no format is known by this name"),
         (("query", "x", "--rising", "--by", "day"), "choose one"),
         (("query", "x", "--rising", "--since", "1d", "--until", "3d"), "before it begins"),
         (("query", "x", "--by", "day", "--by", "hour"), "only one of"),
@@ -158,6 +159,13 @@ def test_what_cannot_be_done_is_said_in_one_line(config: Path, arguments: tuple[
     result = run(config, *arguments, ok=False)
     assert said in result.stderr
     assert "Traceback" not in result.output + result.stderr
+
+
+def test_check_says_whose_settings_it_found_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(root, ["check", "--offline"])
+    assert result.stdout.startswith("settings of the demo: good")
+    assert "no ronzio.toml in this folder" in result.stderr
 
 
 def test_status_balances_the_books(config: Path) -> None:
@@ -213,6 +221,8 @@ def test_the_calls_from_python_answer_frames(config: Path) -> None:
     frame = ronzio.query("brand:aurora", by=["day", "sentiment"], since="3d", config=config)
     assert frame["mentions"].sum() == 10
     assert str(frame["day"].dt.tz) == "UTC"
+    times = ronzio.query("brand:aurora", by=["time"], since="3d", config=config)["time"]
+    assert list(times) == sorted(set(frame["day"]))
     mentions = ronzio.mentions("sentiment:negative AND brand:aurora", limit=3, config=config)
     assert list(mentions["author"]) == ["maria"] * 3
     assert mentions["published_at"].is_monotonic_decreasing
