@@ -78,6 +78,7 @@ _LEAVE: Final = frozenset(
     "cambiato cambiata cambio cambiare lasciato lascio lasciare abbandonato abbandono abbandonare mollato migrato "
     "tornato tornata cambierei passerei lascerei".split()
 )
+_WHERE_TO: Final = frozenset("to a ad al alla allo all ai".split())
 _FROM: Final = frozenset("from da dal dalla dall dai".split())
 _BETWEEN: Final = frozenset("tra fra between".split())
 _LEARN: Final = frozenset("learn imparare imparasse impari imparino imparate esempio".split())
@@ -151,7 +152,7 @@ def _clauses(tokens: Sequence[str]) -> Iterator[_Clause]:
     for place, token in enumerate(tokens):
         following = words[place + 1] if place + 1 < len(words) else ""
         contrasts = place > start and words[place] in _CONTRAST and following not in _STARTS_A_PHRASE
-        if contrasts and not _just_named(tokens[start:place]):
+        if contrasts and not _just_named(tokens[max(start, place - 2) : place]):
             yield from _parted(tokens[start:place], words[start:place])
             start = place
         if token.endswith(_STOPS) and not token.startswith(("http", ":")):
@@ -198,7 +199,7 @@ def _goes_on(tokens: Sequence[str], words: list[str], start: int, names: tuple[i
     place, after = names
     if after != place + 1 or not tokens[place].endswith(",") or after + 1 == len(words):
         return False
-    said = words[start:place]
+    said = words[max(start, place - NEAR) : place]
     beside = not _BESIDE.isdisjoint(said) or _has(said, _UNLIKE)  # "come Borea, Aurora è ..." is said of both
     return words[after + 1] in _GOES_ON and _says(said) and not beside
 
@@ -267,10 +268,10 @@ def _chosen(before: Sequence[str], between: Sequence[str], negated: int) -> int:
     """Where somebody leaves one for the other, or prefers one: as `_verdict`, 0 for nothing of the kind."""
     last = between[-1]
     if any(word in _LEAVE for word in before):
+        if before[-1] in _WHERE_TO:  # "passato ad Aurora da Borea", "tornato ad Aurora dopo un anno con Borea"
+            return negated if last in _FROM or last in ("con", "with") else 0
         if last in _TO:
             return -negated
-        if last in _FROM and before[-1] in _TO:  # "passato ad Aurora da Borea"
-            return negated
     if last in _TO and any(word in _PREFER for word in before):
         return negated
     return negated if "than" in between and "rather" in before else 0

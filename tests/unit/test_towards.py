@@ -65,6 +65,7 @@ def tagged(enricher: Enricher, text: str) -> Mention:
         ("Aurora >>>>> Borea", "+", "-"),
         ("Sono passato ad Aurora da Borea", "+", "-"),
         ("Switched to Aurora from Borea", "+", "-"),
+        ("Sono tornata ad Aurora dopo un anno con Borea", "+", "-"),
         ("I would never switch from Aurora to Borea", "+", "-"),
         ("Non cambierei mai Aurora con Borea", "+", "-"),
         ("Meglio Aurora di Borea", "+", "-"),
@@ -121,6 +122,8 @@ def test_a_megabyte_of_names_comes_to_an_end() -> None:
     assert len(listed) == 500 and sum(len(scope.tokens) for scope in listed.values()) < 20 * len(names) * 100
     endless = scopes([A, "meglio", "di", B, "e"] * 20_000, (0, 1))
     assert endless[0].lean == 1
+    for clause in (["x,", B, "ma"], [f"{A},", B, "x"]):
+        assert scopes([A, *clause * 40_000], (0, 1)).keys() == {0, 1}
 
 
 @given(
