@@ -134,13 +134,13 @@ def _table(frame: pd.DataFrame, by: list[str]) -> None:
         shown |= {_("Mentions"): row["mentions"]}
         shown |= {sentiment_names()[one]: row[one] for one in SENTIMENTS}
         shown |= {
-            _("Negative share"): row["negative"] / row["mentions"] if row["mentions"] else None,
-            _("Mean score"): row["score"],
+            _("Negative share"): round(row["negative"] / row["mentions"], 2) if row["mentions"] else None,
+            _("Mean score"): None if row["score"] is None else round(row["score"], 2),
         }
         rows.append(shown)
     shown_as = {  # numbers, so that a click on a heading sorts them as such
         _("Negative share"): st.column_config.NumberColumn(format="percent"),
-        _("Mean score"): st.column_config.NumberColumn(format="%.2f"),
+        _("Mean score"): st.column_config.NumberColumn(format="localized"),
     }
     parts.table(rows, column_config=shown_as)
 

@@ -248,6 +248,8 @@ def test_a_query_that_cannot_be_answered_is_explained() -> None:
     assert "lettera" in page.error[0].value
     page = opened("mentions", q="marchetto:aurora")
     assert "marchetto" in words(page)
+    page = opened("mentions", q="published_at:[boh TO now]")
+    assert '"boh" non è una data' in words(page)
 
 
 @pytest.fixture
