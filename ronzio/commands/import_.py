@@ -55,6 +55,10 @@ def import_command(
         except ImportFailed as error:
             raise click.ClickException(str(error)) from None
     click.echo("columns: " + ", ".join(f"{field}={column}" for field, column in result.columns.items()))
+    if "published_at" not in result.columns:
+        click.echo(
+            "no column with dates: all of it counts as published now; --map published_at=COLUMN names one", err=True
+        )
     for note in (*result.notes, *_too_old(result.oldest, settings.keep_mentions_days, time_zone)):
         click.echo(f"note: {note}", err=True)
     click.echo(f"{result.rows} rows read, {result.appended} handed over, {result.refused} refused")

@@ -246,6 +246,11 @@ def test_import_and_its_dead_letters() -> None:
     assert result.exit_code == 0, result.output
     assert "2 rows read, 1 handed over, 1 refused" in result.stdout
     assert "columns: text=commento, published_at=quando" in result.stdout
+    assert "no column with dates" not in result.stderr
+    undated = call(
+        "import", "storia.csv", "--demo", "--data", "data", "--map", "text=commento", "--map", "published_at=-"
+    )
+    assert "no column with dates: all of it counts as published now" in undated.stderr
     dead = call("dead", "list", "--demo", "--data", "data")
     assert "no text: storia.csv, line 3" in dead.stdout
 
