@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from stream import Item
 
 _DECODER = msgspec.json.Decoder(Item)
+_ID: Final = re.compile("[0-9a-f]+")  # as `mention_id` makes it: the store's order is made of it
 
 
 class Unreadable(Exception):
@@ -30,6 +32,8 @@ def decode(value: bytes) -> tuple[Item, bool]:
         item, repaired = _repaired(value, str(error)), True
     if not item.id:
         raise Unreadable("the item has no id", source=item.source)
+    if _ID.fullmatch(item.id) is None:
+        raise Unreadable("the item's id is not made of the digits 0-9 and a-f", item.id, item.source)
     if not _sane(item.fetched_at):
         raise Unreadable(f"fetched_at {item.fetched_at} is no time with a zone from 1970 on", item.id, item.source)
     if not _sane(item.published_at):

@@ -149,6 +149,8 @@ def test_many_spans_of_one_tag_are_cut(enricher: Enricher) -> None:
         (b'{"id":"x","source":"feed:b"}', "dead", "missing required field"),
         (raw(text="Aurora").replace(b'"feed:a"', b"7"), "dead", "Expected `str`"),
         (raw(text="Aurora", id=""), "dead", "no id"),
+        (raw(text="Aurora", id="post-17"), "dead", "not made of the digits"),
+        (raw(text="Aurora", id="A" * 20), "dead", "not made of the digits"),
         (raw(text="Aurora").replace(b"2026-03-03T12:00:00Z", b"2026-03-03T12:00:00"), "dead", "no time with a zone"),
         (raw(text="Aurora").replace(b"2026-03-03T12:00:00Z", b"yesterday"), "dead", "RFC3339"),
         (raw(text="niente"), "not-a-mention", "names none of the brands"),
