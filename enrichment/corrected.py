@@ -107,12 +107,12 @@ def train_topics(index: Index, enricher: Enricher, *, by: str, at: datetime) -> 
         verdicts = {verdict: _with(index, topic, verdict) for verdict in ("missed", "right", "wrong")}
         if not topic.mentions or not any(verdicts.values()):
             continue
-        wrong = set(verdicts["wrong"])
-        examples = [id for id in (*topic.mentions, *verdicts["missed"], *verdicts["right"]) if id not in wrong]
-        there = {body["id"] for body in index.get(examples)}
-        lesson = Lesson(
-            topic.id, topic.department, topic.name, [id for id in examples if id in there], (), verdicts["wrong"]
-        )
+        wrong, given = verdicts["wrong"], [*verdicts["missed"], *verdicts["right"]]
+        examples = list(dict.fromkeys(id for id in (*topic.mentions, *given) if id not in wrong))
+        against = list(dict.fromkeys(id for id in (*topic.not_mentions, *wrong) if id not in given))
+        there = {body["id"] for body in index.get([*examples, *against])}
+        examples, against = [[id for id in ids if id in there] for ids in (examples, against)]
+        lesson = Lesson(topic.id, topic.department, topic.name, examples, (), against)
         try:
             found.append(Retaught(teach(index, enricher, lesson, by=by, at=at), topic))
         except (CannotTeach, TooFewExamples) as error:  # too many of its examples are gone: the version there is stays

@@ -73,6 +73,7 @@ def teach(index: Index, enricher: Enricher, lesson: Lesson, *, by: str, at: date
         at=at,
         by=by,
         mentions=tuple(dict.fromkeys(lesson.mentions)),
+        not_mentions=tuple(dict.fromkeys(lesson.not_mentions)),
         quality=learnt.quality,
         missed=tuple(texts[number].name for number in learnt.missed[:SHOWN]),
         doubtful=tuple(texts[number].name for number in learnt.doubtful[:SHOWN]),

@@ -77,6 +77,8 @@ def learn(rows: Rows, labels: NDArray[np.bool_], groups: Sequence[str]) -> Learn
     kept = np.array(list(firsts.values()), np.int64)
     rows, labels = rows.pick(kept), labels[kept]
     if (different := int(labels.sum())) < FEWEST:
+        if different == 1:
+            raise TooFewExamples(f"1 different example; at least {FEWEST} are needed, 10 to 20 are good")
         raise TooFewExamples(f"{different} different examples; at least {FEWEST} are needed, 10 to 20 are good")
     if labels.all():
         raise TooFewExamples("there are no other mentions to tell the examples from")

@@ -15,8 +15,8 @@ from ronzio.process import Stop
 from stream import TaggingEngine, utc_now
 
 if TYPE_CHECKING:
-    from enrichment import Enricher, Told
-    from index import Index, Json
+    from enrichment import Enricher, Models, Told
+    from index import Index, Json, Records
     from ronzio.settings import RonzioSettings
     from stream import Log
 
@@ -43,8 +43,9 @@ def retag_command(
     with opened_index(settings) as index, opened_log(settings) as log:
         wanted = parse_query(query) if query else None
         enricher = Enricher(settings.brands, settings.enrichment)
-        enricher.adopt(Models(index.records).switched())
-        _warn_of_others(index, enricher.engine)
+        models = Models(index.records)
+        enricher.adopt(models.switched())
+        _warn_of_others(models, index.records, enricher.engine)
 
         def work(alone: Stop) -> None:
             told = _retag(log, index, enricher, alone, wanted, drop)
@@ -77,13 +78,16 @@ def _bring_in(log: Log, index: Index, enricher: Enricher, settings: RonzioSettin
     return bring_in(log, index, enricher, stop, since=since)
 
 
-def _warn_of_others(index: Index, engine: str) -> None:
-    stored = index.records.get(TaggingEngine.KIND, TaggingEngine.ID)
-    if stored is not None and (now := msgspec.json.decode(stored.body, type=TaggingEngine)).engine != engine:
-        click.echo(
-            f"The workers tag as {now.engine}, this configuration as {engine}: restart them, or what comes in will differ.",
-            err=True,
-        )
+def _warn_of_others(models: Models, records: Records, engine: str) -> None:
+    stored = records.get(TaggingEngine.KIND, TaggingEngine.ID)
+    if stored is None or (now := msgspec.json.decode(stored.body, type=TaggingEngine)).engine == engine:
+        return
+    tagging = models.tagging()
+    if tagging is not None and tagging.at > now.at:
+        told = "they take up within seconds what was switched on or off since."
+    else:
+        told = "restart them, or what comes in will differ."
+    click.echo(f"The workers tag as {now.engine}, this configuration as {engine}: {told}", err=True)
 
 
 def _say(told: Told, brought_in: int, *, log_too: bool) -> None:

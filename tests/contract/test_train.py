@@ -105,3 +105,21 @@ def test_a_taught_topic_learns_from_what_was_added_and_taken_away(index: Index, 
     (again,) = train_topics(settled(index), enricher, by="anna", at=START + timedelta(hours=3))
     assert again.before.key == first.key and again.topic.version == 2
     assert again.topic.mentions == (*examples, mention(31).id)
+
+
+def test_what_was_no_example_stays_none_when_it_is_taught_again(index: Index, enricher: Enricher) -> None:
+    examples = [mention(number).id for number in range(1, 21, 2)]
+    teach(index, enricher, Lesson("sulphur", "product", mentions=examples), by="anna", at=START)
+    taken_for_it = mention(40, text="Acme zolfo di sera", topic=("sulphur",), digest="two")
+    index.write([taken_for_it])
+    index.edit([edit(40, {"topic": []}, minute=100)])
+    (second,) = train_topics(settled(index), enricher, by="anna", at=START + timedelta(hours=3))
+    assert second.topic.not_mentions == (taken_for_it.id,)
+    index.write([msgspec.structs.replace(taken_for_it, topic=(), digest="three")])  # tagged anew by what has learnt it
+    index.edit([edit(31, {"topic": ["sulphur"]}, minute=400)])
+    (third,) = train_topics(settled(index), enricher, by="anna", at=START + timedelta(hours=8))
+    assert third.topic.not_mentions == (taken_for_it.id,)
+    assert third.topic.mentions == (*examples, mention(31).id)
+    index.edit([edit(40, {"topic": ["sulphur"]}, minute=600)])  # somebody thinks better of it
+    (last,) = train_topics(settled(index), enricher, by="anna", at=START + timedelta(hours=12))
+    assert last.topic.not_mentions == () and last.topic.mentions[-1] == taken_for_it.id

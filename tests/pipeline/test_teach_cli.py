@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from enrichment import Models
 from ronzio.cli import root
+from ronzio.context import load_settings, opened_index
+from stream import TaggingEngine, utc_now
 
 
 @pytest.fixture
@@ -57,3 +62,13 @@ def test_retag_on_a_new_installation_has_nothing_to_do(config: Path) -> None:
     assert answer.exit_code == 0
     assert "0 mentions tagged anew" in answer.output and "0 that were fetched before" in answer.output
     assert "No topic has been taught" in called(config, "topic", "list").output
+
+
+def test_retag_tells_workers_that_are_about_to_switch_from_those_that_have_another_configuration(config: Path) -> None:
+    with opened_index(load_settings(config, demo=False, data=None)) as index:
+        said = TaggingEngine(engine="another", judged_by="lexicon", at=utc_now())
+        index.records.put(TaggingEngine.KIND, TaggingEngine.ID, msgspec.json.encode(said))
+    assert "The workers tag as another" in (told := called(config, "retag").output) and "restart them" in told
+    with opened_index(load_settings(config, demo=False, data=None)) as index:
+        Models(index.records).switch({"topic/bags": 0}, by="anna", at=said.at + timedelta(seconds=1), what="off")
+    assert "they take up within seconds" in (told := called(config, "retag").output) and "restart" not in told

@@ -155,6 +155,10 @@ def test_no_text_to_translate_stands_inside_an_f_string() -> None:
             "4 different examples; at least 5 are needed, 10 to 20 are good",
             "4 esempi diversi; ne servono almeno 5, da 10 a 20 vanno bene",
         ),
+        (
+            "1 different example; at least 5 are needed, 10 to 20 are good",
+            "1 solo esempio, copie a parte; ne servono almeno 5, da 10 a 20 vanno bene",
+        ),
         ("undone: topic bags: version 2 on", "annullato: argomento bags: versione 2 attivata"),
         ("SSL: CERTIFICATE_VERIFY_FAILED {0}", "SSL: CERTIFICATE_VERIFY_FAILED {0}"),
         ("", ""),

@@ -77,6 +77,8 @@ def test_copies_count_once() -> None:
     assert learnt == learn(Features().rows(copied), labels, groups)._replace(weights=learnt.weights)
     with pytest.raises(TooFewExamples, match="4 different examples"):
         learn(Features().rows(copied), np.arange(110) < 20, groups)
+    with pytest.raises(TooFewExamples, match=r"^1 different example;"):
+        learn(Features().rows(copied), np.arange(110) < 5, groups)
 
 
 def test_an_odd_example_and_an_unmarked_one_are_pointed_at() -> None:
