@@ -43,8 +43,8 @@ def _switch(changes: dict[str, int], what: str, trained: bool) -> None:
 
 
 # -- a topic from mentions ----------------------------------------------------------------------------------------------
-def topic_from(found: Sequence[Json]) -> None:
-    """A form over the mentions of a page."""
+def topic_from(found: Sequence[Json], query: str) -> None:
+    """A form over the mentions of a page, which `query` found, if it says anything."""
     with st.popover(_("Teach a topic from these"), icon=":material/school:"):
         st.caption(_("Choose 10 to 20 mentions of one topic. It is measured first, and switched on by you."))
         names = {mention["id"]: parts.headline(mention) for mention in found}
@@ -57,16 +57,17 @@ def topic_from(found: Sequence[Json]) -> None:
             format_func=by_field("department"),
         )  # fmt: skip
         if st.button(_("Learn and measure"), type="primary", disabled=not title, key="teach"):
-            st.session_state["learning"] = _teach(chosen, title, department or DEPARTMENT)
+            theirs = query if 2 * len(chosen) > len(names) else ""  # else it finds much that is something else
+            st.session_state["learning"] = _teach(chosen, theirs, title, department or DEPARTMENT)
         if answer := st.session_state.get("learning"):
             _result(*answer)
 
 
-def _teach(mentions: Sequence[str], title: str, department: str) -> tuple[str, Quality | None, str, int]:
+def _teach(mentions: Sequence[str], query: str, title: str, department: str) -> tuple[str, Quality | None, str, int]:
     """(what to say, how good it is, the topic, its version); no quality where it cannot be taught."""
     from enrichment import CannotTeach, Lesson, TooFewExamples, teach
 
-    lesson = Lesson(slug(title), slug(department), title.strip(), mentions)
+    lesson = Lesson(slug(title), slug(department), title.strip(), mentions, query=query)
     try:
         with st.spinner(_("Learning …")):
             topic = teach(context.index(), _enricher(), lesson, by=_who(), at=utc_now())

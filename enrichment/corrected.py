@@ -112,7 +112,7 @@ def train_topics(index: Index, enricher: Enricher, *, by: str, at: datetime) -> 
         against = list(dict.fromkeys(id for id in (*topic.not_mentions, *wrong) if id not in given))
         there = {body["id"] for body in index.get([*examples, *against])}
         examples, against = [[id for id in ids if id in there] for ids in (examples, against)]
-        lesson = Lesson(topic.id, topic.department, topic.name, examples, (), against)
+        lesson = Lesson(topic.id, topic.department, topic.name, examples, (), against, topic.query)
         try:
             found.append(Retaught(teach(index, enricher, lesson, by=by, at=at), topic))
         except (CannotTeach, TooFewExamples) as error:  # too many of its examples are gone: the version there is stays

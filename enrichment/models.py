@@ -44,6 +44,7 @@ class TaughtTopic(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     mentions: tuple[str, ...]  # ids of the examples that are mentions; others, from a file, are not kept
     not_mentions: tuple[str, ...] = ()  # ids of mentions that people said are not of it
+    query: str = ""  # what found the examples, and whose other mentions are no counter-examples
     quality: Quality
     missed: tuple[str, ...] = ()  # examples not recognised: ids of mentions, or "example 3" of a file
     doubtful: tuple[str, ...] = ()  # ids of mentions that are no examples and were taken for the topic, surest first

@@ -18,7 +18,7 @@ from enrichment.tagger import Enricher
 from enrichment.teaching import learn
 from enrichment.topic_features import Features
 from enrichment.topics import TopicRule
-from index import Index, Json
+from index import Index, Json, parse_query
 from stream import Item
 
 PAGE: Final = 1000
@@ -33,7 +33,8 @@ class CannotTeach(ValueError):
 
 class Lesson(NamedTuple):
     """What to teach. `mentions`: ids of examples; `texts`: examples that are no mentions; `not_mentions`: ids of mentions that
-    are not of the topic, beside those drawn."""
+    are not of the topic, beside those drawn; `query`: what found the examples, if something did: what else it finds is of
+    the topic too, most likely, and never drawn as something else."""
 
     id: str
     department: str
@@ -41,6 +42,7 @@ class Lesson(NamedTuple):
     mentions: Sequence[str] = ()
     texts: Sequence[str] = ()
     not_mentions: Sequence[str] = ()
+    query: str = ""
 
 
 class _Text(NamedTuple):
@@ -51,12 +53,16 @@ class _Text(NamedTuple):
 
 def teach(index: Index, enricher: Enricher, lesson: Lesson, *, by: str, at: datetime) -> TaughtTopic:
     """Learns, measures, keeps a new version. Raises CannotTeach, TooFewExamples, index.Conflict (somebody taught the same
-    topic in the same moment)."""
+    topic in the same moment), BadQuery."""
     _check(lesson)
     examples = _mentions(index, enricher, lesson.mentions) + _texts(enricher, lesson.texts, at)
     against = _mentions(index, enricher, lesson.not_mentions)
-    latest = _latest(index, enricher, index.get(list(lesson.mentions)))
+    drawn_from = _of_their_brands(index.get(list(lesson.mentions)))
+    latest = [_text(enricher, body) for body in _latest(index, drawn_from)]
     known = {text.group for text in (*examples, *against)} | {text.name for text in (*examples, *against)}
+    if lesson.query:
+        both: Json = {"bool": {"filter": [drawn_from, parse_query(lesson.query)]}}
+        known |= {body["id"] for body in _latest(index, both)}
     others = against + [text for text in latest if text.name not in known and text.group not in known][:OTHERS]
     features = Features()
     texts = examples + others
@@ -74,6 +80,7 @@ def teach(index: Index, enricher: Enricher, lesson: Lesson, *, by: str, at: date
         by=by,
         mentions=tuple(dict.fromkeys(lesson.mentions)),
         not_mentions=tuple(dict.fromkeys(lesson.not_mentions)),
+        query=lesson.query,
         quality=learnt.quality,
         missed=tuple(texts[number].name for number in learnt.missed[:SHOWN]),
         doubtful=tuple(texts[number].name for number in learnt.doubtful[:SHOWN]),
@@ -120,12 +127,15 @@ def _texts(enricher: Enricher, texts: Sequence[str], at: datetime) -> list[_Text
     return found
 
 
-def _latest(index: Index, enricher: Enricher, examples: Sequence[Json]) -> list[_Text]:
-    """The latest mentions of the examples' brands (of all, where the examples are no mentions), in an order of chance that is
-    always the same."""
+def _of_their_brands(examples: Sequence[Json]) -> Json:
+    """Mentions of the examples' brands; all, where the examples are no mentions."""
     brands = sorted({brand for body in examples for brand in body["brand"]})
-    query: Json = {"terms": {"brand": brands}} if brands else {"match_all": {}}
+    return {"terms": {"brand": brands}} if brands else {"match_all": {}}
+
+
+def _latest(index: Index, query: Json) -> list[Json]:
+    """The latest mentions that it finds, in an order of chance that is always the same."""
     pages = index.scan(query, batch=PAGE)
     bodies = [body for page in islice(pages, LOOKED_AT // PAGE) for body in page]
     bodies.sort(key=lambda body: hashlib.blake2b(body["id"].encode(), digest_size=8).digest())
-    return [_text(enricher, body) for body in bodies]
+    return bodies

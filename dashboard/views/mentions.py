@@ -102,7 +102,7 @@ def _results(wanted: list[Json], query: str, period: str | None, filters: dict[s
             )
         )
         with st.container(horizontal=True, width="content"):
-            learning.topic_from(found)
+            learning.topic_from(found, query)
             shown = {**filters, **_groups()}
             st.link_button("CSV", address("csv", query, period, shown, language()), icon=":material/download:")
             st.link_button("Parquet", address("parquet", query, period, shown, language()), icon=":material/download:")

@@ -82,7 +82,7 @@ def teach_command(
                 department = Models(index.records).latest(name).department
             except NoSuchModel:
                 department = "customer-care"
-        lesson = Lesson(name, department, label or "", mentions, texts)
+        lesson = Lesson(name, department, label or "", mentions, texts, query=query or "")
         try:
             topic = teach(
                 index, Enricher(settings.brands, settings.enrichment), lesson, by=getpass.getuser(), at=utc_now()

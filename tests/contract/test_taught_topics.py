@@ -76,6 +76,15 @@ def test_what_was_taught_is_there_for_another_process_and_holds_no_text(
     assert len(stored.body) < 70_000
 
 
+def test_what_the_query_finds_beyond_the_examples_is_nothing_else(index: Index, enricher: Enricher) -> None:
+    lesson = LESSON._replace(mentions=ids(range(6)))
+    for query, others in (("", 106), (" OR ".join(BAGS), 100)):
+        taught(index, enricher, lesson._replace(query=query))
+        topic = Models(index.records).latest("lost-luggage")
+        assert (topic.query, topic.quality.examples, topic.quality.others) == (query, 6, others)
+        assert topic.looked_at == 112
+
+
 def test_try_gives_what_is_switched_on(stores: Stores, index: Index, enricher: Enricher, tmp_path: Path) -> None:
     file = tmp_path / "ronzio.toml"
     elastic = f'[elasticsearch]\nhosts = {json.dumps(ELASTICSEARCH.split(","))}\nprefix = "{stores.where}"\n'
