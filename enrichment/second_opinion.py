@@ -115,21 +115,33 @@ class Asker:
         self._most = max(1, round(settings.budget * EVERY))
         self._passed: deque[str] = deque(maxlen=UNDERWAY)
         self._asked = self._changed = 0
+        self._waiting = -1  # as told last; not yet
 
     def round(self, now: datetime) -> int:
         """Asks about as many mentions as the budget lets; answers how many. Raises LogUnavailable, StoreUnavailable; then those
         of this round are asked again."""
-        queries = wanted(self._settings, self._version, self._incidents(), self._passed, now)
         some: dict[str, tuple[Mention, str]] = {}
-        for reason, query in queries:
+        for reason, query in self._wanted(now):
             if len(some) < self._most:
                 for mention in self._found(query, self._most):
                     if len(some) < self._most:
                         some.setdefault(mention.id, (mention, reason))
-        waiting = sum(self._index.count(query) for _, query in queries[-1:]) if some else 0
+        if some:
+            self._ask(some, now)
+        waiting = self._index.count(self._wanted(now)[-1].query) if some else 0
         metrics.SECOND_WAITING.set(waiting)
-        if not some:
-            return 0
+        if some or waiting != self._waiting:
+            told = SecondOpinions(
+                engine=self._version, asked=self._asked, changed=self._changed, waiting=waiting, at=now
+            )
+            self._index.records.put(SecondOpinions.KIND, SecondOpinions.ID, msgspec.json.encode(told))
+            self._waiting = waiting
+        return len(some)
+
+    def _wanted(self, now: datetime) -> list[Wanted]:
+        return wanted(self._settings, self._version, self._incidents(), self._passed, now)
+
+    def _ask(self, some: dict[str, tuple[Mention, str]], now: datetime) -> None:
         began = time.monotonic()
         edits = list(self._opinions([mention for mention, _ in some.values()], now))
         metrics.SECOND_SECONDS.inc(time.monotonic() - began)
@@ -138,9 +150,6 @@ class Asker:
             self._log.append(EDITS, records)
         self._passed.extend(some)
         self._count(some, edits)
-        told = SecondOpinions(engine=self._version, asked=self._asked, changed=self._changed, waiting=waiting, at=now)
-        self._index.records.put(SecondOpinions.KIND, SecondOpinions.ID, msgspec.json.encode(told))
-        return len(some)
 
     def _incidents(self) -> list[Incident]:
         if not self._settings.incidents:

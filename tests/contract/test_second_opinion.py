@@ -86,6 +86,27 @@ def shown(index: Index, number: int) -> Mention:
     return msgspec.convert(body, Mention)
 
 
+def test_it_tells_how_many_wait_after_each_round(log: Log, index: Index, enricher: Enricher) -> None:
+    def waiting() -> int:
+        told = index.records.get(SecondOpinions.KIND, SecondOpinions.ID)
+        assert told is not None
+        return msgspec.json.decode(told.body, type=SecondOpinions).waiting
+
+    index.write([acme(number, confidence=0.3) for number in range(1, 7)])
+    settled(index)
+    asking = asker(log, index, enricher, budget=0.8)  # four a round
+    assert (asking.round(NOW), waiting()) == (4, 2)
+    index.delete(ids([1]))
+    settled(index)
+    assert (asking.round(NOW), waiting()) == (1, 0)
+    index.write([acme(number, confidence=0.3) for number in range(10, 16)])
+    settled(index)
+    assert (asking.round(NOW), waiting()) == (4, 2)
+    index.delete(ids(range(10, 16)))
+    settled(index)
+    assert (asking.round(NOW), waiting()) == (0, 0)
+
+
 def test_what_matters_most_is_asked_first_and_no_more_than_the_budget(
     log: Log, index: Index, enricher: Enricher
 ) -> None:
