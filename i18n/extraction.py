@@ -24,8 +24,8 @@ FOLDERS = {
     "expressions": ("stream/expressions", "index", "enrichment/expressions"),
 }
 PROGRAMS = (
-    "crawlers", "enrichment", "index/dates.py", "index/elastic/client.py", "index/patterns.py", "ronzio/commands/topic.py",
-    "ronzio/commands/train.py", "stream/kafka/clients.py", "stream/kafka/producing.py",
+    "crawlers", "enrichment", "index/dates.py", "index/elastic/client.py", "index/embedded.py", "index/patterns.py",
+    "ronzio/commands/topic.py", "ronzio/commands/train.py", "stream/kafka/clients.py", "stream/kafka/producing.py",
 )  # fmt: skip
 DOMAINS = (*FOLDERS, DOMAIN)
 

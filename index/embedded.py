@@ -27,7 +27,7 @@ from index.ranges import between
 from index.rebuild import rebuild
 from index.records import SqliteRecords
 from index.search import Found, Order, Search
-from index.store import Json, Records, Retagged, StoreFull, Tally, Written
+from index.store import Json, Records, Retagged, StoreFull, StoreUnavailable, Tally, Written
 from index.view import Reader, open_index, progress
 from stream import Edit, Mention, Position, utc_now
 
@@ -118,7 +118,7 @@ class EmbeddedIndex:
 
     def fresh(self) -> Json:
         """With "refused": mentions the view cannot take, named in the indexer's log."""
-        searcher = self._searcher()
+        searcher = self._reader.searcher() or self._empty()
         applied = progress(searcher)
         with self.documents.pool.connection() as connection:
             total, refused = tables.total(connection), tables.refused(connection)
@@ -143,13 +143,26 @@ class EmbeddedIndex:
         self._records.close()
 
     def _searcher(self) -> Any:
-        """Over the last commit; over nothing before the indexer has run for the first time."""
+        """Over the last commit; over nothing in a new store. Where there are documents and no view, "nothing" would be untrue:
+        raises StoreUnavailable. Raises ViewLost."""
         searcher = self._reader.searcher()
-        if searcher is None:
-            if self._nothing is None:
-                self._nothing = open_index(None, create=True).searcher()
-            searcher = self._nothing
-        return searcher
+        if searcher is not None:
+            return searcher
+        with self.documents.pool.connection() as connection:
+            there = tables.total(connection)
+        if there:
+            searcher = self._reader.searcher()  # the indexer may have made it in between
+            if searcher is None:
+                raise StoreUnavailable(
+                    "there is no searchable view of the mentions; a running indexer makes it anew from them by itself, "
+                    '"ronzio rebuild" does without one'
+                )
+        return searcher or self._empty()
+
+    def _empty(self) -> Any:
+        if self._nothing is None:
+            self._nothing = open_index(None, create=True).searcher()
+        return self._nothing
 
 
 def _place(found: Found) -> tuple[int, int]:

@@ -83,6 +83,7 @@ class Generations:
     @contextmanager
     def only(self, name: str, *, wait: bool = True) -> Iterator[bool]:
         """Holds `<name>.lock`; yields False at once where another holds it and `wait` is not set."""
+        self.root.mkdir(parents=True, exist_ok=True)  # it may have been lost since
         with (self.root / f"{name}.lock").open("ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

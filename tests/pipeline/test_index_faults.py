@@ -21,7 +21,7 @@ import pytest
 import tantivy
 from index_faults_child import AUTHORS, SEGMENT, SEGMENTS, mention
 
-from index import Index, IndexFailure, StoreFull, Upkeep, open_index, open_upkeep
+from index import Index, IndexFailure, StoreFull, StoreUnavailable, Upkeep, open_index, open_upkeep
 from index.layout import SCHEMA
 from index.view import Change, Writer
 from index.view import open_index as open_view
@@ -282,6 +282,42 @@ def test_a_view_lost_under_a_live_indexer_is_made_anew(tmp_path: Path) -> None:
         until(lambda: searchable(index) == 301)
 
 
+def lost(view: Path) -> None:
+    view.rename(view.with_name("gone"))  # at once: a live indexer writes there
+
+
+def emptied(view: Path) -> None:
+    lost(view)
+    view.mkdir(exist_ok=True)
+
+
+@pytest.mark.parametrize("lose", [emptied, lost])
+def test_without_a_view_searches_say_so_until_it_is_made_anew(tmp_path: Path, lose: Callable[[Path], object]) -> None:
+    with closing(filled(tmp_path)) as index:
+        lose(tmp_path / "view")
+        for ask in (index.count, lambda query: index.search({"query": query}), lambda query: list(index.scan(query))):
+            with pytest.raises(StoreUnavailable, match="ronzio rebuild"):
+                ask(ALL)
+        fresh = index.fresh()
+        assert (fresh["documents"], fresh["searchable"], fresh["behind"]) == (300, 0, 300)
+        with following(tmp_path):
+            until(lambda: searchable(index) == 300)
+
+
+@pytest.mark.parametrize("lose", [emptied, lost])
+def test_a_whole_view_lost_under_a_live_indexer_is_made_anew(tmp_path: Path, lose: Callable[[Path], object]) -> None:
+    with closing(filled(tmp_path)) as index, following(tmp_path):
+        lose(tmp_path / "view")
+        until(lambda: searchable(index) == 300)
+        index.write([mention(1000)])
+        until(lambda: searchable(index) == 301)
+
+
+def test_a_new_store_answers_nothing(tmp_path: Path) -> None:
+    with closing(open_index(tmp_path)) as index:
+        assert index.count(ALL) == 0 and list(index.scan(ALL)) == []
+
+
 def test_a_view_ahead_of_the_documents_is_made_anew(tmp_path: Path) -> None:
     """As after putting an older copy of the documents back."""
     with closing(filled(tmp_path)) as index:
@@ -422,7 +458,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(small_disk: Path, caplog
         written = 0
         with caplog.at_level(logging.ERROR), following(small_disk / "index"):
             index.write([mention(number) for number in range(100)])
-            until(lambda: index.count(ALL) == 100)
+            until(lambda: searchable(index) == 100)
             with pytest.raises(StoreFull, match="no room left"):
                 for written in range(100, 200_000, 100):
                     index.write([mention(number) for number in range(written, written + 100)])
