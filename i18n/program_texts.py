@@ -15,7 +15,7 @@ from typing import Final
 FEWEST_LETTERS: Final = 4  # of a template, below which it says nothing
 _ERRORS: Final = frozenset(
     "AuthExpired BadPayload BadQuery CannotTeach CannotTrain Forbidden Gone LogFull LogUnavailable NoSuchModel Partial "
-    "RateLimited Refused StoreFull StoreUnavailable TooBig TooFewExamples Unreachable Unreadable bad_payload".split()
+    "RateLimited Refused StoreFull StoreUnavailable TooBig TooFewExamples Unreachable Unreadable Unusable bad_payload".split()
 )
 _NAMES: Final = frozenset("by cut failed lacking more moved note on_the_way reason some there what".split())
 _LISTS: Final = frozenset({"gaps"})

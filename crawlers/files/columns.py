@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from crawlers.clean import line_of, text_of
-from crawlers.dates import publication_date
+from crawlers.dates import LONGEST, OLDEST, publication_date
 from crawlers.identity import canonical_key, site_of
 from stream import Item, mention_id
 
@@ -115,7 +115,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     own_addresses: bool = False  # every row has an address of its own
 
     def item(self, row: Mapping[str, object]) -> Item:
-        """Raises Unusable.
+        """Raises Unusable, also where a date is said that cannot be one: as of now the row would be in the wrong place.
 
         Identity is the address where each row has its own: then a mention that also came from a feed is one. Else it is
         all that the row says of itself: its id, author, time, title and text. An id alone is not believed: spreadsheets
@@ -127,9 +127,12 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
         url = address_of(self._get(row, "url"))
         raw_date, author = self._get(row, "published_at"), line_of(self._get(row, "author"), longest=200)
         at, origin = publication_date((raw_date,), self.fetched_at, ZoneInfo(self.time_zone), day_first=self.day_first)
-        said = raw_date if origin == "fetched" else at.isoformat()
+        if raw_date and origin == "fetched":
+            raise Unusable(
+                f'the date "{raw_date[:LONGEST]}" cannot be read, or is in the future or before {OLDEST.year}'
+            )
+        said = at.isoformat() if raw_date else ""
         key = _key(url) if url and self.own_addresses else _content(self._get(row, "id"), author, said, title, text)
-        lost = {"date": raw_date[:80]} if origin == "fetched" and raw_date else {}
         return Item(
             id=mention_id(key),
             source=self.source,
@@ -146,7 +149,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
             language=_language(self._get(row, "language")),
             reach=_reach(self._get(row, "reach")),
             backfill=True,
-            extra={**lost, **self._extra(row)},
+            extra=self._extra(row),
         )
 
     def _get(self, row: Mapping[str, object], field: str) -> str:

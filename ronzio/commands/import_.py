@@ -36,6 +36,9 @@ def import_command(
     Columns with usual names (text, body, title, date, author, url ...) are found; --map names others, and
     FIELD=- leaves a field empty. The fields are text, title, published_at, author, author_url, url, language,
     reach and id; extra.ANYTHING keeps another column.
+
+    Rows without text and rows with a date that cannot be read are refused, and "ronzio dead list" says why;
+    --map published_at=- brings everything in as of now.
     """
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

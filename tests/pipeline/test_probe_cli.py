@@ -255,6 +255,16 @@ def test_import_and_its_dead_letters() -> None:
     assert "no text: storia.csv, line 3" in dead.stdout
 
 
+def test_import_refuses_a_date_that_cannot_be_read() -> None:
+    Path("storia.csv").write_text("testo,data\nOndalba ottima,03/03/2026\nOndalba lenta,32/13/2026\nOndalba ferma,\n")
+    result = call("import", "storia.csv", "--demo", "--data", "data")
+    assert result.exit_code == 0, result.output
+    assert "3 rows read, 2 handed over, 1 refused" in result.stdout
+    dead = " ".join(call("dead", "list", "--demo", "--data", "data").stdout.split())
+    assert 'the date "32/13/2026" cannot be read' in dead
+    assert "storia.csv, line 3" in dead
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -262,15 +262,19 @@ def test_an_item() -> None:
         (1772524800, datetime(2026, 3, 3, 8, tzinfo=UTC), "stated"),
         (1772524800.0, datetime(2026, 3, 3, 8, tzinfo=UTC), "stated"),
         ("2015-02-22T22:39:17-08:00", datetime(2015, 2, 23, 6, 39, 17, tzinfo=UTC), "stated"),
-        ("domani", NOW, "fetched"),
         (None, NOW, "fetched"),
-        ("2031-01-01", NOW, "fetched"),
+        ("  ", NOW, "fetched"),
     ],
 )
 def test_dates(value: object, expected: datetime, origin: str) -> None:
     item = ROWS.item({"t": "x", "d": value})
     assert (item.published_at, item.date_origin) == (expected, origin)
-    assert item.extra.get("date", "") == (value if origin == "fetched" and value else "")
+
+
+@pytest.mark.parametrize("value", ["domani", "32/13/2026", "2031-01-01", "1970-01-01", "9" * 200])
+def test_a_row_whose_date_cannot_be_is_unusable(value: str) -> None:
+    with pytest.raises(Unusable, match=f'the date "{value[:80]}" cannot be read'):
+        ROWS.item({"t": "x", "d": value})
 
 
 @pytest.mark.parametrize("row", [{}, {"t": "  "}, {"t": None, "a": "Ada"}, {"t": "<br>"}, {"t": False}])
@@ -286,7 +290,7 @@ def test_rows_with_one_id_do_not_swallow_each_other() -> None:
 
 
 def test_ids_do_not_depend_on_when_or_as_what_a_file_is_imported(tmp_path: Path) -> None:
-    path = written(tmp_path, "text,date\nuno,2026-03-03\ndue,\ntre,boh\n")
+    path = written(tmp_path, "text,date\nuno,2026-03-03\ndue,\n")
     later = results_of(path, now=datetime(2026, 12, 24, tzinfo=UTC))
     assert [one.id for one in items_of(path)] == [one.id for one in later if isinstance(one, Item)]
 
