@@ -44,6 +44,11 @@ def topics(text: str, language: str) -> list[str]:
         ("plastic everywhere", "en", "sustainability"),
         ("sciopero e treni cancellati", "it", "punctuality"),
         ("flight delayed again", "en", "punctuality"),
+        ("I need to return it to the shop", "en", "returns"),
+        ("can I exchange it or return it next year?", "en", "returns"),
+        ("you did not ship my new phone", "en", "delivery"),
+        ("my charger is on fire", "en", "safety"),
+        ("there is fire in the engine", "en", "safety"),
     ],
 )
 def test_shipped_topics(text: str, language: str, expected: str) -> None:
@@ -63,6 +68,11 @@ def test_shipped_topics(text: str, language: str, expected: str) -> None:
         ("what kind of company does this?", "en", "store-staff"),
         ("it is out of stock", "en", "business"),
         ("M'avete rotto le scatole", "it", "product-quality"),
+        ("Iron Maiden will return to Milan next year", "en", "returns"),
+        ("Their return to Italy next year is sold out", "en", "returns"),
+        ("Listed on the Milan stock exchange", "en", "returns"),
+        ("Costa's new ship sets sail in May", "en", "delivery"),
+        ("this track is fire", "en", "safety"),
     ],
 )
 def test_phrases_in_which_words_mean_something_else(text: str, language: str, topic: str) -> None:
