@@ -52,6 +52,7 @@ def compose(
         "headline": words.headline(phase),
         "lead": words.lead(phase),
         "facts": words.facts(),
+        "examples_heading": words.examples_heading(phase),
         "examples": words.examples(),
         "steps": words.next_steps(phase),
         "bars": drawn,

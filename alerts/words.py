@@ -123,12 +123,12 @@ class Words:
         return format_delta(max(ended - self._incident.started_at, timedelta(minutes=1)), self.language)
 
     def facts(self) -> list[tuple[str, str]]:
-        """Rows of a small table: since when, how many, about what, which story."""
+        """Rows of a small table: from when to when, how many, about what, which story."""
         _ = self._
         rows = [(_("Began"), self._moment(self._incident.started_at, full=True))]
         if self._incident.ended_at:
             rows.append((_("Ended"), self._moment(self._incident.ended_at, full=True)))
-        rows.append((_("Since then"), self.mentions))
+        rows.append((_("In all") if self._incident.ended_at else _("Since then"), self.mentions))
         if self._evidence.topics:
             rows.append(
                 (
@@ -143,6 +143,10 @@ class Words:
             )
             rows.append((_("Main story"), f"{one_line(story.title or story.text, 90)} ({pickups})"))
         return rows
+
+    def examples_heading(self, phase: Phase) -> str:
+        _ = self._
+        return _("Some of what was said") if phase.name == "end" else _("Some of what is being said")
 
     def examples(self) -> list[Example]:
         return [self._example(mention) for mention in self._evidence.examples]

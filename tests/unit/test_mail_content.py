@@ -122,6 +122,20 @@ def test_worse_and_over() -> None:
     assert "è durata 20 minuti e ha portato 30 menzioni negative" in over.text
 
 
+@pytest.mark.parametrize(
+    ("language", "now", "then"),
+    [("it", ("Da allora", "Che cosa si dice"), ("In tutto", "Che cosa si è detto")),
+     ("en", ("Since then", "Some of what is being said"), ("In all", "Some of what was said"))],
+)  # fmt: skip
+def test_what_is_over_is_told_as_past(language: str, now: tuple[str, ...], then: tuple[str, ...]) -> None:
+    goes_on = mail(STARTED, language, (mention(1),))
+    over = mail(Phase("end"), language, (mention(1),), state="ended", ended_at=NOW)
+    for written, said, unsaid in ((goes_on, now, then), (over, then, now)):
+        for text in (written.text, written.html):
+            assert all(words in text for words in said)
+            assert not any(words in text for words in unsaid)
+
+
 def test_every_worsening_is_a_mail_of_its_own() -> None:
     assert mail_id(incident(), Phase("worse", 2)) != mail_id(incident(), Phase("worse", 3))
 
