@@ -35,7 +35,7 @@ from enrichment.why import Why
 from stream import Brand, Item, Mention, sort_key
 
 _LONGEST: Final = 500  # letters of a token
-RULES_VERSION: Final = 5  # rises when the same words and rules would be tagged otherwise
+RULES_VERSION: Final = 6  # rises when the same words and rules would be tagged otherwise
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,8 @@ LONGEST: Final = 30  # letters of a term
 
 _ELIDED: Final = frozenset(
     """l un dell nell all sull dall coll quell quest c d s m t v n gl bell sant tutt mezz anch com dov cos senz po nient null
-    qualcos ciascun nessun alcun qu j jusqu lorsqu puisqu""".split()
+    qualcos ciascun nessun alcun gliel neanch nemmen neppur pur quand ancor fors dev ch buon grand pover qu j jusqu lorsqu
+    puisqu""".split()
 )
 _ENGLISH_ENDINGS: Final = frozenset("s t m re ve ll d".split())
 _APOSTROPHES: Final = re.compile("['’‘ʼ´`]")

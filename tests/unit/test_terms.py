@@ -39,6 +39,7 @@ def terms(enricher: Enricher, text: str, title: str = "") -> tuple[str, ...]:
         ("don't", ""), ("isn't", ""), ("i've", ""), ("dont", ""), ("flight", "flight"), ("the", ""), ("della", ""), ("5g", ""),
         ("737", ""), ("737max", "737max"), ("wi-fi", "wi-fi"), ("all-inclusive", "all-inclusive"), ("#", ""), ("a.b", ""),
         ("volo✈️", "volo"), ("l'", ""), ("x" * (LONGEST + 1), ""), ("o'neill", "o'neill"), ("l'aquila", "aquila"),
+        ("gliel'ho", ""), ("neanch'io", ""), ("quand'ero", ""), ("ch'io", ""), ("grand'affare", "affare"),
     ],
 )  # fmt: skip
 def test_a_term_is_a_word_that_says_something_without_its_elision(form: str, term: str) -> None:
