@@ -70,7 +70,11 @@ def outcome(secured_services: None, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("composed")
     web, found = Web(folder), Outcome()
     tables = {name: table for name, table in tomllib.loads(web.file.read_text("utf-8")).items() if name != "data_dir"}
-    second = {"engine": f"hf:{tiny(folder / 'model')}", "below": 1.0, "budget": 100}
+    second = {
+        "engine": f"hf:{tiny(folder / 'model')}",
+        "below": 1.0,
+        "budget": 0.2,
+    }  # of random weights: asked about few
     tables["enrichment"] = tables.get("enrichment", {}) | {"second_opinion": second}
     (pages,) = open_ports.free(1)
     composed = Composed(folder, tables, pages)
