@@ -151,7 +151,8 @@ def newest(parts: Sequence[Json], size: int, offset: int = 0) -> Json:
 
 def verdicts(drawn: bool, since: datetime | None) -> Json:
     """What people said of the machine's tags, by brand and by what judged; only of mentions `drawn` at random or of all, and
-    only what was said after `since`."""
+    only what was said after `since`. By what judged alone, too: a mention from which a brand was taken is no more that brand's.
+    """
     parts: list[Json] = [{"exists": {"field": "checked"}}]
     if drawn:
         parts.append({"term": {"checked": "drawn"}})
@@ -159,7 +160,7 @@ def verdicts(drawn: bool, since: datetime | None) -> Json:
         parts.append({"range": {"checked_at": {"gt": since.isoformat()}}})
     checked: Json = {"checked": {"terms": {"field": "checked", "size": 500}}}
     engine: Json = {"engine": {"terms": {"field": "judged_by", "size": 20}, "aggs": checked}}
-    aggs: Json = {"brand": {"terms": {"field": "brand", "size": 100}, "aggs": engine}}
+    aggs: Json = {"brand": {"terms": {"field": "brand", "size": 100}, "aggs": engine}, **engine}
     return {"query": all_of(parts), "size": 0, "aggs": aggs}
 
 

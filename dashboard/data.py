@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from enrichment import Preview
 
 BEFORE = 4  # periods before a period, against which terms rise
-JUDGED: Final = ("sentiment", "brand", "topic", "department", "language")
+JUDGED: Final = ("sentiment", "topic", "department", "language")  # and brands
 VOICES: Final = 50  # brands in a share of voice
 TOPICS_SHOWN: Final = 7
 NEWEST: Final = 6  # mentions on the live page
@@ -216,8 +216,9 @@ def verdicts(drawn: bool) -> list[Verdicts]:
     """By brand, engine and kind of tag. What a model was trained on says nothing of it: only what was said since counts."""
     stored = context.index().records.get("tagging", "current")
     since = msgspec.json.decode(stored.body, type=_Switched).trained_at if stored else None
+    answer = ask(bodies.verdicts(drawn, since))["aggregations"]
     found = []
-    for brand in ask(bodies.verdicts(drawn, since))["aggregations"]["brand"]["buckets"]:
+    for brand in answer["brand"]["buckets"]:
         for engine in brand["engine"]["buckets"]:
             counts: Counter[tuple[str, str]] = Counter()
             for bucket in engine["checked"]["buckets"]:
@@ -227,7 +228,18 @@ def verdicts(drawn: bool) -> list[Verdicts]:
                 right, wrong, unsure = (counts[field, verdict] for verdict in ("right", "wrong", "unsure"))
                 if right + wrong + unsure:
                     found.append(Verdicts(brand["key"], engine["key"], field, right, right + wrong, unsure))
-    return found
+    return sorted([*found, *_of_brands(answer["engine"]["buckets"])], key=lambda one: (one.brand, one.engine))
+
+
+def _of_brands(engines: Sequence[Json]) -> Iterator[Verdicts]:
+    """How often each brand was rightly given, whatever brands its mentions have now."""
+    for engine in engines:
+        counts = {bucket["key"]: bucket["doc_count"] for bucket in engine["checked"]["buckets"]}
+        for brand in sorted(
+            {key.split(":", 2)[2] for key in counts if key.startswith(("brand:right:", "brand:wrong:"))}
+        ):
+            right, wrong = (counts.get(f"brand:{verdict}:{brand}", 0) for verdict in ("right", "wrong"))
+            yield Verdicts(brand, engine["key"], "brand", right, right + wrong, 0)
 
 
 class _Switched(msgspec.Struct):

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from index_backends import START, Stores, edit, ids, mention, settled
 
-from dashboard import bodies
+from dashboard import bodies, data
 from index import Index, Json
 
 
@@ -45,6 +45,16 @@ def test_verdicts_are_counted_by_brand_and_engine(index: Index) -> None:
         ("bruma", "m1"): {right: 1, "drawn": 1},
     }
     assert counted(index, False, minutes=7) == {("acme", "m2"): {wrong: 1}}
+
+
+def test_a_brand_that_was_taken_away_counts_against_that_brand(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.write([mention(number, brand=("bruma",), judged_by="m1") for number in range(6)])
+    given: list[list[str]] = [["acme"], [], ["bruma"], ["bruma", "acme"], ["bruma"], ["acme"]]
+    index.edit([edit(number, {"brand": brands}) for number, brands in enumerate(given)])
+    settled(index)
+    monkeypatch.setattr(data, "ask", index.search)
+    monkeypatch.setattr(data.context, "index", lambda: index)
+    assert data.verdicts(drawn=False) == [data.Verdicts("bruma", "m1", "brand", right=3, of=6, unsure=0)]
 
 
 def test_the_sample_of_a_day_is_always_the_same_and_leaves_no_mention_out(index: Index) -> None:
