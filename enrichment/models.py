@@ -111,6 +111,15 @@ class Tagging(msgspec.Struct, frozen=True, kw_only=True):
     before: tuple[Tagging, ...] = ()
 
 
+def _without(now: Tagging, name: str) -> Tagging:
+    """`now` without a model in what was on earlier, so that undoing switches on nothing that is gone, or was taught since."""
+    before = tuple(
+        msgspec.structs.replace(one, models={key: version for key, version in one.models.items() if key != name})
+        for one in now.before
+    )
+    return msgspec.structs.replace(now, before=before)
+
+
 class Switchboard:
     """Tells a worker what was switched, soon after it was. Looks at the store at most every `LOOK` seconds."""
 
@@ -193,6 +202,8 @@ class Models:
         tagging = self.tagging()
         if tagging and f"topic/{id}" in tagging.models:
             raise ValueError(f'the topic "{id}" is switched on; switch it off first')
+        if tagging:
+            self._change(lambda now: _without(now or tagging, f"topic/{id}"))
         for topic in self.topics():
             if topic.id == id:
                 self._records.delete(MODEL, topic.key)

@@ -85,6 +85,17 @@ def test_what_the_query_finds_beyond_the_examples_is_nothing_else(index: Index, 
         assert topic.looked_at == 112
 
 
+def test_undoing_never_switches_on_what_was_forgotten(index: Index, enricher: Enricher) -> None:
+    taught(index, enricher)
+    switch(index, lost_luggage=1)
+    switch(index, lost_luggage=0)
+    models = Models(index.records)
+    models.forget("lost-luggage")
+    taught(index, enricher)  # anew, and by the same key; nobody has switched it on
+    assert models.undo(by="anna", at=START).models == {}
+    assert models.switched_on() == []
+
+
 def test_try_gives_what_is_switched_on(stores: Stores, index: Index, enricher: Enricher, tmp_path: Path) -> None:
     file = tmp_path / "ronzio.toml"
     elastic = f'[elasticsearch]\nhosts = {json.dumps(ELASTICSEARCH.split(","))}\nprefix = "{stores.where}"\n'
