@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard import context
 from i18n import format_datetime, format_delta, format_number, format_percent, language_or_default, reworded, translator
-from index import BadQuery
+from index import BadQuery, said_in
 from stream import expressions as ex
 
 
@@ -207,7 +207,7 @@ def problem(error: BadQuery | ex.ExpressionError, spoken: str = "") -> str:
     spoken = spoken or language()
     if not error.template:
         return reworded(str(error), spoken)
-    return translator("expressions", spoken).gettext(error.template).format(**error.values)
+    return translator("expressions", spoken).gettext(error.template).format(**said_in(spoken, error.values))
 
 
 def refusal(error: BadQuery, spoken: str = "") -> tuple[str, str]:

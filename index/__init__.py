@@ -6,7 +6,7 @@ from index.counts import MEASURES, counts
 from index.elastic.settings import ElasticSettings
 from index.erasures import erased_among
 from index.export import COLUMNS, rows, safe_cell
-from index.fields import FIELDS, field_named, value_typed
+from index.fields import FIELDS, field_named, said_in, value_typed
 from index.highlight import highlights
 from index.lucene import parse_query
 from index.overlay import BadEdit
@@ -63,6 +63,7 @@ __all__ = [
     "rising",
     "rows",
     "safe_cell",
+    "said_in",
     "value_typed",
     "wilson",
 ]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from index.store import BadQuery
@@ -108,6 +109,8 @@ ALIASES: Final[dict[str, str]] = {
     "indirizzo": "url",
 }
 
+_ENGLISH: Final = frozenset({"lang", "date", "published", "fetched"})  # aliases; the others are Italian
+
 VALUES: Final[dict[str, dict[str, str]]] = {
     "sentiment": {
         "negativo": "negative",
@@ -158,16 +161,40 @@ def kind_of(field: object, column: int = 0) -> Kind:
 
 def field_named(name: str, column: int = 0) -> str:
     """The field meant by a typed name: its own name or an alias, in any case. Raises ExpressionError
-    naming the nearest."""
+    naming the nearest, in English; `said_in` has the names for others."""
     lowered = name.lower()
     field = lowered if lowered in FIELDS else ALIASES.get(lowered)
     if field is None:
-        near = difflib.get_close_matches(lowered, (*FIELDS, *ALIASES), n=1, cutoff=0.5)
-        if near:
-            raise ex.ExpressionError('unknown field "{name}"; did you mean "{near}"?', column, name=name, near=near[0])
+        found = difflib.get_close_matches(lowered, (*FIELDS, *ALIASES), n=1, cutoff=0.5)
+        if found:
+            near = _nearest(lowered, ALIASES.get(found[0], found[0]), "en")
+            raise ex.ExpressionError('unknown field "{name}"; did you mean "{near}"?', column, name=name, near=near)
         fields = ", ".join(FIELDS)
         raise ex.ExpressionError('unknown field "{name}"; fields are {fields}', column, name=name, fields=fields)
     return field
+
+
+def said_in(language: str, values: Mapping[str, object]) -> dict[str, object]:
+    """The values of an error of `field_named`, or of any other, with the names of fields that a reader of `language` types."""
+    told = dict(values)
+    if "near" in told:
+        near = str(told["near"])
+        told["near"] = _nearest(str(told["name"]).lower(), ALIASES.get(near, near), language)
+    if "fields" in told:
+        told["fields"] = ", ".join(_names(field, language)[0] for field in FIELDS)
+    return told
+
+
+def _nearest(typed: str, field: str, language: str) -> str:
+    return difflib.get_close_matches(typed, _names(field, language), n=1, cutoff=0)[0]
+
+
+def _names(field: str, language: str) -> list[str]:
+    """What a field is called in a language, the usual name first; its own name where it has none there."""
+    aliases = [alias for alias, one in ALIASES.items() if one == field]
+    if language == "it":
+        return [alias for alias in aliases if alias not in _ENGLISH] or [field]
+    return [field, *(alias for alias in aliases if alias in _ENGLISH)]
 
 
 def value_typed(field: str, value: str) -> str:

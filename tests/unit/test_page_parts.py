@@ -15,7 +15,7 @@ from dashboard.detail import changed
 from dashboard.exports import address
 from dashboard.marked import Span, pieces
 from dashboard.parts import shortened, web_url
-from dashboard.words import inert
+from dashboard.words import inert, problem
 from index import BadQuery, parse_query
 from stream import Incident
 
@@ -38,6 +38,26 @@ def test_filters_and_typed_words_all_count() -> None:
     assert bodies.chosen({"brand": []}, "  ") == []
     with pytest.raises(BadQuery):
         bodies.chosen({}, "brand:(")
+
+
+@pytest.mark.parametrize(
+    ("typed", "english", "italian"),
+    [("fonta", "source", "fonte"), ("sorce", "source", "fonte"), ("marhcio", "brand", "marchio"), ("brnd", "brand", "marca"),
+     ("titl", "title", "titolo"), ("dat", "date", "data"), ("scor", "score", "punteggio"), ("lan", "lang", "lingua")],
+)  # fmt: skip
+def test_a_field_is_suggested_by_its_name_in_the_visitors_language(typed: str, english: str, italian: str) -> None:
+    with pytest.raises(BadQuery) as caught:
+        parse_query(f"{typed}:x")
+    assert f'did you mean "{english}"?' in problem(caught.value, "en")
+    assert f'did you mean "{english}"?' in str(caught.value)
+    assert f'forse "{italian}"?' in problem(caught.value, "it")
+
+
+def test_the_fields_are_listed_in_the_visitors_language() -> None:
+    with pytest.raises(BadQuery) as caught:
+        parse_query("xyzq:x")
+    assert "brand, product, topic" in problem(caught.value, "en")
+    assert "marca, prodotto, argomento" in problem(caught.value, "it")
 
 
 def test_marks_do_not_lose_a_letter() -> None:
