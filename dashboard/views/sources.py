@@ -9,6 +9,9 @@ from dashboard.words import _, ago, channel_names, health_advice, health_names, 
 from stream import SourceStatus, utc_now
 
 _COLOURS = {"ok": "green", "waiting": "gray", "failing": "red", "silent": "orange", "gone": "red", "forbidden": "red"}
+_NOTE = 340  # pixels: all of it is seen on a phone, once the table is pushed there
+_ONE_LINE = 45  # letters that fit into it
+_THREE_LINES = 72  # pixels: in rows higher than one line, texts are broken
 
 
 def page() -> None:
@@ -83,7 +86,9 @@ def _table(found: list[SourceStatus]) -> None:
                 _("Address"): one.url,
             }
             for one in found
-        ]
+        ],
+        column_config={_("Note"): st.column_config.TextColumn(width=_NOTE)},
+        row_height=_THREE_LINES if any(len(told(one.coverage_note)) > _ONE_LINE for one in found) else None,
     )
 
 

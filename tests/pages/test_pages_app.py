@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -316,6 +317,18 @@ def test_analyse_over_time_shows_times_of_the_place(by: str, mentions: int) -> N
     table = page.dataframe[0].value
     assert table["Menzioni"].sum() == mentions
     assert utc_now().astimezone(ZoneInfo("Europe/Rome")).strftime("%Y") in table["Tempo"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("note", "height"), [("in lettura", 0), ("il feed mostra solo le ultime venti voci. " * 3, 72)]
+)
+@pytest.mark.usefixtures("pages")
+def test_a_long_note_of_a_source_has_room(monkeypatch: pytest.MonkeyPatch, note: str, height: int) -> None:
+    found = [replace(one, health="ok", coverage_note=note) for one in data.sources()]
+    monkeypatch.setattr(data, "sources", lambda: found)
+    table = opened("sources").dataframe[0]
+    assert table.proto.row_height == height, "rows higher than one line break their texts"
+    assert json.loads(table.proto.columns)["Nota"]["width"] == 340
 
 
 @pytest.mark.usefixtures("pages")
