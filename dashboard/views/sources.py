@@ -10,8 +10,8 @@ from stream import SourceStatus, utc_now
 
 _COLOURS = {"ok": "green", "waiting": "gray", "failing": "red", "silent": "orange", "gone": "red", "forbidden": "red"}
 _NOTE = 340  # pixels: all of it is seen on a phone, once the table is pushed there
-_ONE_LINE = 45  # letters that fit into it
-_THREE_LINES = 72  # pixels: in rows higher than one line, texts are broken
+_A_LINE = 60  # letters that fit into it
+_MOST_LINES = 3
 
 
 def page() -> None:
@@ -88,8 +88,14 @@ def _table(found: list[SourceStatus]) -> None:
             for one in found
         ],
         column_config={_("Note"): st.column_config.TextColumn(width=_NOTE)},
-        row_height=_THREE_LINES if any(len(told(one.coverage_note)) > _ONE_LINE for one in found) else None,
+        row_height=_row_height(max((len(told(one.coverage_note)) for one in found), default=0)),
     )
+
+
+def _row_height(longest: int) -> int | None:
+    """Pixels for a note of so many letters: texts are broken in rows that are higher than a line. None = one line."""
+    lines = min(_MOST_LINES, 1 + longest // _A_LINE)
+    return 12 + 20 * lines if lines > 1 else None
 
 
 def _books() -> None:
