@@ -25,7 +25,8 @@ from enrichment import Enricher, EnrichmentSettings, run_stories, run_worker
 from index import Index, open_index
 from stream import Brand, Log, open_log
 
-SETTINGS = EnrichmentSettings(story_window=4096, batch=60)
+# A window that holds all mentions: while workers are killed one partition may wait until the others are through
+SETTINGS = EnrichmentSettings(story_window=8192, batch=60)
 
 
 def work(kafka: str, elastic: str, said: str, enricher: Enricher, number: int) -> None:
