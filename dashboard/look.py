@@ -11,11 +11,12 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import context
-from dashboard.words import _, language, moment
+from dashboard.words import _, language, moment, sentiment_names
 
 # Okabe-Ito's vermilion and bluish green: told apart by colour-blind readers too, and by their order in every legend.
 COLOURS = {"negative": "#d5552b", "neutral": "#a3abbd", "positive": "#1f9a78"}
-SERIES = ["#3f51c5", "#e69f00", "#56a5c9", "#9b6bb3", "#7a8599"]
+# Of what is neither good nor bad: no red, no green
+SERIES = ["#3f51c5", "#e69f00", "#56a5c9", "#9b6bb3", "#7a8599", "#cc79a7", "#a67c45", "#b3a125"]
 INCIDENT = "#d5552b"
 
 _LOCALES: dict[str, dict[str, Any]] = {
@@ -208,7 +209,7 @@ def stacked_chart(rows: Sequence[dict[str, Any]], names: dict[str, str]) -> dict
 
 
 def lines_chart(frame: pd.DataFrame, series: str | None) -> dict[str, Any]:
-    """Mentions by time, one line for each value of the column `series`."""
+    """Mentions by time, one line for each value of the column `series`, at most as many as `SERIES`."""
     encoding: dict[str, Any] = {
         "x": {"field": "time", "type": "temporal", "scale": _UTC, "axis": _time_axis()},
         "y": {"field": "mentions", "type": "quantitative",
@@ -217,7 +218,10 @@ def lines_chart(frame: pd.DataFrame, series: str | None) -> dict[str, Any]:
                     {"field": "mentions", "title": _("Mentions")}],
     }  # fmt: skip
     if series:
-        encoding["color"] = {"field": series, "type": "nominal", "legend": {"title": None, "orient": "top"}}
+        scale = sentiment_scale(sentiment_names()) if series == "sentiment" else {"range": SERIES}
+        encoding["color"] = {
+            "field": series, "type": "nominal", "scale": scale, "legend": {"title": None, "orient": "top"},
+        }  # fmt: skip
         encoding["tooltip"].append({"field": series, "title": _("Group")})
     return {
         "data": _values(frame.assign(told=_told(frame["time"]))),

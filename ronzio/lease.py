@@ -156,7 +156,7 @@ def _acquire(records: Records, name: str, stop: Stop, ttl: float) -> int | None:
         if stored is None or _is_free(stored) or time.monotonic() - since > ttl:
             try:
                 return records.put(KIND, name, _encoded(0), expect=version)
-            except Conflict:
+            except Conflict:  # somebody else was faster: look again
                 continue
         if not told:
             told = True

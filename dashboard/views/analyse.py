@@ -39,7 +39,7 @@ GROUPS = (
     "assignee",
 )
 STEPS = {"15m": "15s", "1h": "1m", "6h": "5m", "24h": "1h", "7d": "6h", "30d": "1d"}
-MOST_LINES = 8
+MOST_LINES = len(look.SERIES)
 
 
 def page() -> None:

@@ -336,7 +336,7 @@ class Member:
         return Fenced(f'{topic} partition {place.partition}: another member of "{self.group}" owns it now')
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python says nothing of its types
     """Passes on what Kafka says of the partitions."""
 
     def __init__(self, member: Member) -> None:

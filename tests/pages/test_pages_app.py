@@ -23,7 +23,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import DashboardSettings, bodies, context, data, look
 from dashboard.exports import export
-from dashboard.words import inert
+from dashboard.words import inert, sentiment_names
 from enrichment import Models, RetagWish, retag_wish
 from index import BadQuery, Index, IndexFailure, Json, open_index, open_upkeep
 from infra.testbed.waiting import PATIENCE
@@ -329,6 +329,18 @@ def test_a_long_note_of_a_source_has_room(monkeypatch: pytest.MonkeyPatch, note:
     table = opened("sources").dataframe[0]
     assert table.proto.row_height == height, "rows higher than one line break their texts"
     assert json.loads(table.proto.columns)["Nota"]["width"] == 340
+
+
+@pytest.mark.usefixtures("pages")
+def test_sentiment_has_its_own_colours_in_every_chart_and_nothing_else_has_them() -> None:
+    frame = pd.DataFrame({"time": [utc_now()] * 3, "mentions": [1, 2, 3]})
+    named = look.lines_chart(frame.assign(sentiment=["Positive", "Negative", "Neutral"]), "sentiment")
+    scale = named["encoding"]["color"]["scale"]
+    assert dict(zip(scale["domain"], scale["range"], strict=True)) == {
+        name: look.COLOURS[label] for label, name in sentiment_names().items()
+    }
+    brands = look.lines_chart(frame.assign(brand=["a", "b", "c"]), "brand")["encoding"]["color"]["scale"]["range"]
+    assert not set(brands) & set(look.COLOURS.values())
 
 
 @pytest.mark.usefixtures("pages")

@@ -254,7 +254,7 @@ def test_a_group_that_stands_still_is_joined_anew(log_factory: LogFactory, monke
         log.append(RAW, [Record(b"k", b"%d" % number) for number in range(5)])
         for batch in polled(consumer, 5):
             consumer.commit(batch)
-        member = consumer._members[RAW]  # type: ignore[attr-defined]
+        member = consumer._members[RAW]  # type: ignore[attr-defined]  # of Kafka's, behind the interface
         deaf = member._consumer
         deaf.poll = lambda **_: {}
         log.append(RAW, [Record(b"k", b"%d" % number) for number in range(5, 9)])
