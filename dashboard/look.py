@@ -220,7 +220,7 @@ def lines_chart(frame: pd.DataFrame, series: str | None) -> dict[str, Any]:
     if series:
         scale = sentiment_scale(sentiment_names()) if series == "sentiment" else {"range": SERIES}
         encoding["color"] = {
-            "field": series, "type": "nominal", "scale": scale, "legend": {"title": None, "orient": "top"},
+            "field": series, "type": "nominal", "scale": scale, "legend": {"title": None, "orient": "top", "columns": 3},
         }  # fmt: skip
         encoding["tooltip"].append({"field": series, "title": _("Group")})
     return {
