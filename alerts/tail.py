@@ -23,13 +23,13 @@ def negative_binomial_tail(count: int, mean: float, dispersion: float) -> float:
         return _sum_up(count, count * math.log(mean) - mean - math.lgamma(count + 1), lambda k: mean / (k + 1))
     shape = 1 / dispersion
     share = mean / (mean + shape)
-    first = (
-        math.lgamma(shape + count)
-        - math.lgamma(shape)
-        - math.lgamma(count + 1)
-        + count * math.log(share)
-        + shape * math.log1p(-share)
-    )
+    # ln Gamma(shape + count) - ln Gamma(shape) + count ln(dispersion), without the cancellation of two huge numbers
+    if count <= 10_000:
+        rising = math.fsum(math.log1p(k * dispersion) for k in range(count))
+    else:
+        rising = math.lgamma(shape + count) - math.lgamma(shape) + count * math.log(dispersion)
+    spread = math.log1p(mean * dispersion)
+    first = rising + count * (math.log(mean) - spread) - math.lgamma(count + 1) - shape * spread
     return _sum_up(count, first, lambda k: share * (shape + k) / (k + 1))
 
 
